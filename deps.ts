@@ -367,7 +367,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		publicUrl,
 		segmentText,
 		/** What time Vault has, epoch ms. */
-		vaultTime: () => readTime({ address: required(config.vault.address, "VAULT_ADDR"), tls: config.vault.tls }),
+		vaultTime: vaultTimeBy(config),
 		/** When the certificate of the API's TLS ends, epoch ms; undefined where this process serves none. */
 		tlsCertificateEndsAt: () => config.api.tls && tlsCertificateEnd(config.api.tls.certificateFile),
 		/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
@@ -428,6 +428,7 @@ export async function createLogReading(config: Config, roles: readonly ("logread
 			createLogWriter({
 				...{ dir, process, clock, randomBytes: (size) => randomBytes(size), tell: () => undefined },
 				...{ fileBytesMax: config.logs.fileBytesMax, lifetimeMs: config.logs.lifetimeMs },
+				vaultTime: vaultTimeBy(config),
 				recipient: async () => config.logs.recipient ?? keys.recipient(),
 			}),
 		openReader: (identities: readonly string[]) => createLogReader({ dir, identities }),
@@ -481,6 +482,10 @@ function isLongRunning(name: ProcessName): boolean {
 	return name === "api" || name === "sender" || name === "worker";
 }
 
+function vaultTimeBy({ vault: { address, tls } }: Config) {
+	return () => readTime({ address: required(address, "VAULT_ADDR"), tls });
+}
+
 function openLogWriter(config: Config, name: ProcessName, recipient: () => Promise<string | undefined>) {
 	if (!isLongRunning(name)) return undefined;
 	const { dir, fileBytesMax, lifetimeMs } = config.logs;
@@ -490,6 +495,7 @@ function openLogWriter(config: Config, name: ProcessName, recipient: () => Promi
 		process: name,
 		recipient: async () => (await recipient()) ?? Promise.reject(new Error("Vault is not open")),
 		clock: () => Date.now(),
+		vaultTime: vaultTimeBy(config),
 		randomBytes: (size) => randomBytes(size),
 		...{ fileBytesMax, lifetimeMs },
 		tell: (code) => void process.stderr.write(`log: ${code}\n`),

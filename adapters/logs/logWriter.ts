@@ -23,6 +23,8 @@ export function createLogWriter(deps: {
 	process: string;
 	recipient: () => Promise<string>;
 	clock: () => number;
+	/** Epoch milliseconds; may reject. */
+	vaultTime: () => Promise<number>;
 	randomBytes: (size: number) => Buffer;
 	lifetimeMs: number;
 	fileBytesMax: number;
@@ -40,8 +42,10 @@ export function createLogWriter(deps: {
 	const dropping = setInterval(() => void drop(), Math.min(limits.logDropEveryMs, deps.lifetimeMs / 2)).unref();
 
 	async function drop(): Promise<void> {
+		// By the earlier of two clocks: one that is ahead would take every process's lines along, also those that it writes.
+		const other = await deps.vaultTime().catch(() => Number.POSITIVE_INFINITY);
 		// What can't be deleted now is tried again.
-		await dropLogFiles(deps.dir, deps.lifetimeMs, deps.clock()).catch(() => 0);
+		await dropLogFiles(deps.dir, deps.lifetimeMs, Math.min(deps.clock(), other)).catch(() => 0);
 	}
 
 	async function current(): Promise<Open> {

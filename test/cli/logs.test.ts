@@ -31,6 +31,7 @@ describe("lethe logs", () => {
 		const { recipient } = createLogKeys({ vault: await login("api") });
 		writer = createLogWriter({
 			...{ dir, process: "api", recipient, clock: Date.now, randomBytes, tell: () => undefined },
+			vaultTime: async () => Date.now(),
 			...{ lifetimeMs: 24 * 3600_000, fileBytesMax: 64 * 1024 },
 		});
 		log = createLog({ level: "debug", process: "api", destination: writer });
@@ -120,6 +121,7 @@ describe("lethe logs", () => {
 				process: "worker",
 				recipient: async () => renewed,
 				clock: Date.now,
+				vaultTime: async () => Date.now(),
 				randomBytes,
 				tell: () => undefined,
 			},

@@ -35,9 +35,10 @@ function begin(more: Partial<Parameters<typeof createLogWriter>[0]> = {}) {
 	const dir = more.dir ?? join(mkdtempSync(join(tmpdir(), "lethe-logs-")), "logs");
 	if (!more.dir) folders.push(join(dir, ".."));
 	const told: string[] = [];
-	const time = { now: Date.parse("2026-11-25T00:00:00Z") };
+	const time = { now: Date.parse("2026-11-25T00:00:00Z"), jumpMs: 0, isVaultAway: false };
 	const writer = createLogWriter({
-		...{ dir, process: "api", recipient: async () => recipient, clock: () => time.now, randomBytes },
+		...{ dir, process: "api", recipient: async () => recipient, clock: () => time.now + time.jumpMs, randomBytes },
+		vaultTime: async () => (time.isVaultAway ? Promise.reject(new Error("away")) : time.now),
 		...{ lifetimeMs: 14 * day, fileBytesMax: 64 * 1024, tell: (code) => void told.push(code) },
 		...more,
 	});
@@ -237,3 +238,20 @@ test("several processes write beside each other, and are read by time; since, pr
 	await Promise.all([api.writer.close(), sender.writer.close()]);
 });
 let lastMs = 0;
+
+test("a clock that is ahead drops nothing that is in its time, of no process, and is all that there is while Vault is away", async () => {
+	const { dir, writer, log, time } = begin();
+	const other = begin({ dir, process: "sender" });
+	other.log.info("of another process");
+	await other.writer.flush();
+	const say = async (message: string) => {
+		log.info(message);
+		await writer.flush();
+		return (await read(dir)).messages.includes("of another process");
+	};
+	time.jumpMs = 15 * day;
+	assert.equal(await say("ahead"), true);
+	time.isVaultAway = true;
+	time.jumpMs += 15 * day;
+	assert.equal(await say("on its own"), false);
+});

@@ -26,6 +26,7 @@ const examine = createExamine({ canaries: [marks.text, ...marks.numbers], contro
 const openWriter = (process: string) =>
 	createLogWriter({
 		...{ dir, process, recipient: async () => recipient, clock: Date.now, randomBytes, tell: () => undefined },
+		vaultTime: async () => Date.now(),
 		...{ lifetimeMs: 3600_000, fileBytesMax: 64 * 1024 },
 	});
 const place = (key = identity) =>
