@@ -59,7 +59,7 @@ export type ApiDeps = {
 	/** Which packs there are, in force or not, and what they say. */
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
-	runs: Pick<Runs, "startSoon" | "whileAccepting" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
+	runs: Pick<Runs, "startSoon" | "whileAccepting" | "settleSoon" | "wakeRequestSoon" | "revealSoon" | "workersSeen">;
 	/** Where single messages that come close together meet. */
 	sharedRuns: SharedRuns;
 	apiKeys: ApiKeys;
@@ -85,7 +85,7 @@ export type ApiDeps = {
 	providerCredentials: Pick<ProviderCredentials, "read">;
 	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
 	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
-	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "failing" | "live">;
+	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "failing" | "live" | "senderCount">;
 	/** What of a URL that a tenant names is refused. */
 	outbound: Pick<OutboundHttp, "refusalOf">;
 	textSeal: TextSeal;

@@ -84,6 +84,11 @@ const catalogue = {
 		"warning",
 		"See in the worker's log what the carrier answers, or whether the worker runs; what it does not forget in 30 days is left to its agreement.",
 	],
+	worker_absent: [
+		"critical",
+		"Start the worker, and read its log; messages and what is due to be erased wait meanwhile.",
+	],
+	sender_absent: ["critical", "Start a sender, and read its log; messages wait meanwhile, and end with their time."],
 	queue_unusable: [
 		"critical",
 		"Give the queue what its carrier takes: `lethe admin secrets`, `lethe admin queue`; within ten seconds it is asked again.",
@@ -127,7 +132,12 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	serverCertificateEnds: Record<string, () => Promise<number>>;
 	/** Server → a call that throws while it can't be reached; `policies`: while what was published can't be used. */
 	checks: Record<string, () => Promise<unknown>>;
-	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
+	sendQueues: {
+		failing: (names: readonly string[]) => Promise<Map<string, Failing>>;
+		senderCount: (name: string) => Promise<number>;
+	};
+	/** How long ago each worker asked for work, ms. */
+	runs: { workersSeen: () => Promise<number[]> };
 	store: KeyNeedsDeps["store"] & {
 		apiKeys: { findEnds: (tenantId: string) => Promise<{ _id: string; endsAt: number }[]> };
 		cohorts: { oldestDue: (now: number) => Promise<Pick<Cohort, "_id" | "dueAt"> | undefined> };
@@ -187,6 +197,8 @@ export async function findAlerts(
 		redactions: () => lateRedactions(deps, now, of?.sendQueues),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
 		carriers: () => failingCarriers(deps, of?.sendQueues),
+		worker: () => absentWorker(deps),
+		senders: () => absentSenders(deps, of?.sendQueues),
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
 		credentials: () => ofTenants((id) => suspectKeys(deps, id, now)),
 		holds: () => ofTenants((id) => unapprovedHolds(deps, id, now)),
@@ -334,6 +346,17 @@ async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Pr
 		if (paused) return [{ code: "queue_paused", about }];
 		return draining ? [{ code: "queue_draining", about }] : [];
 	});
+}
+
+/** The servers may all be well, and nobody at work. */
+async function absentWorker({ runs }: AlertsDeps): Promise<Raised[]> {
+	return (await runs.workersSeen()).length === 0 ? [{ code: "worker_absent" }] : [];
+}
+
+async function absentSenders({ store, sendQueues }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
+	const queues = (await store.sendQueues.all()).filter(({ _id, paused }) => !paused && (own?.includes(_id) ?? true));
+	const counts = await Promise.all(queues.map(({ _id }) => sendQueues.senderCount(_id)));
+	return queues.flatMap(({ _id: about }, index) => (counts[index] === 0 ? [{ code: "sender_absent", about }] : []));
 }
 
 /** What its sender can't mend, and what may mend itself. */

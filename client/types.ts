@@ -2303,7 +2303,7 @@ export interface Alerts {
 items: Alert[]
 }
 export interface Alert {
-code: ("purge_late" | "message_unreadable" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "tls_certificate_expired" | "tls_certificate_expiring" | "server_away" | "policies_unavailable" | "hold_unapproved" | "hold_review_due" | "request_late" | "request_due" | "request_decision_due" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "redactions_late" | "queue_unusable" | "carrier_failing" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
+code: ("purge_late" | "message_unreadable" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "tls_certificate_expired" | "tls_certificate_expiring" | "server_away" | "policies_unavailable" | "hold_unapproved" | "hold_review_due" | "request_late" | "request_due" | "request_decision_due" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "redactions_late" | "worker_absent" | "sender_absent" | "queue_unusable" | "carrier_failing" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
 severity: ("critical" | "warning" | "info")
 /**
  * A name, or an opaque id.

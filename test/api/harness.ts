@@ -138,6 +138,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
 			wakeRequestSoon: ({ requestId }) => void runs.woken.push(requestId),
 			revealSoon: ({ exportId }) => void runs.revealed.push(exportId),
+			workersSeen: async () => [0],
 		},
 		sharedRuns: createSharedRuns({
 			gatherMs: 0,
@@ -168,6 +169,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			countRange: async () => ({ within: true, seen: 1 }),
 			areIll: async () => new Set<string>(),
 			failing: async () => new Map(),
+			senderCount: async () => 1,
 		},
 		outbound,
 		textSeal: createTextSeal({ senderKeys }),

@@ -22,6 +22,7 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 			settleSoon: () => undefined,
 			wakeRequestSoon: (input) => void engine.runs.wakeRequest(input).catch(() => undefined),
 			revealSoon: (input) => void engine.runs.startReveal(input).catch(() => undefined),
+			workersSeen: async () => [0],
 		},
 	}));
 	const tenantId = engine.ids.random("tenant");

@@ -31,6 +31,8 @@ describe("/v1/alerts", () => {
 		vaultTlsEndsAt: async () => Number.MAX_SAFE_INTEGER,
 		witnessed: 0,
 		failing: [] as [string, Failing][],
+		workersSeen: [5],
+		senders: 1,
 	};
 	before(async () => {
 		api = await createTestApi((deps) => {
@@ -47,6 +49,7 @@ describe("/v1/alerts", () => {
 				checkpoints: { standing: async () => ({ standing: state.standing, size: 1, witnessed: state.witnessed }) },
 				sendQueues: {
 					...deps.sendQueues,
+					senderCount: async () => state.senders,
 					failing: async (names: readonly string[]) => new Map(state.failing.filter(([id]) => names.includes(id))),
 				},
 				checks: {
@@ -57,6 +60,7 @@ describe("/v1/alerts", () => {
 						if (state.policiesAway) throw new Error("not what was published");
 					},
 				},
+				runs: { ...deps.runs, workersSeen: async () => state.workersSeen },
 				tlsCertificateEndsAt: () => state.tlsEndsAt(),
 				serverCertificateEnds: { vault: () => state.vaultTlsEndsAt() },
 				clock: deps.clock,
@@ -118,6 +122,24 @@ describe("/v1/alerts", () => {
 		state.vaultTlsEndsAt = () => Promise.reject(new Error("no handshake"));
 		assert.deepEqual(await codes(), ["not_looked_at tls vault"]);
 		state.vaultTlsEndsAt = async () => Number.MAX_SAFE_INTEGER;
+	});
+
+	it("that no worker, or no sender of an own queue, is at work while its servers are well; of a paused one nothing", async () => {
+		state.workersSeen = [];
+		assert.deepEqual(await codes(), ["worker_absent"]);
+		state.workersSeen = [61_000];
+		state.senders = 0;
+		const [absent] = await list();
+		assert.deepEqual([absent?.code, absent?.severity, absent?.about], ["sender_absent", "critical", "own"]);
+		await api.addTenant({ sendQueue: "others" });
+		assert.deepEqual(await codes(), ["sender_absent own"]);
+		const everybodys = (await findEverybodys()).map(({ code, about }) => `${code} ${about}`);
+		assert.deepEqual(everybodys.toSorted(), ["sender_absent others", "sender_absent own"]);
+		await api.store.sendQueues.setFlow("own", { paused: true, draining: false });
+		assert.deepEqual(await codes(), ["queue_paused own"]);
+		await api.store.sendQueues.setFlow("own", { paused: false, draining: false });
+		state.senders = 1;
+		assert.deepEqual(await codes(), []);
 	});
 
 	it("a purge that is late, since when, until the cohort is gone", async () => {
