@@ -125,7 +125,7 @@ test("whatever reads or sends messages sees the ledger beside the stores, and wo
 });
 
 test("whoever tells how the evidence log stands to its witnesses asks the one in the file, too", () => {
-	for (const name of ["worker", "cli", "restore"]) {
+	for (const name of ["api", "worker", "cli", "restore"]) {
 		const file = serviceOf(name).environment?.LETHE_EVIDENCE_WITNESS_FILE;
 		assert.ok(
 			serviceOf(name).volumes?.some((volume) => file?.startsWith(`${volume.split(":")[1]}/`)),
