@@ -33,6 +33,15 @@ export function doctorCommand(): Command {
 		});
 }
 
+const serverMends: Record<string, string> = {
+	mongodb: "Start MongoDB, or correct MONGODB_URL.",
+	vault: "Start and unseal Vault, or correct VAULT_ADDR.",
+	redis:
+		"Start Redis, or correct REDIS_URL; one that answers and takes no writes lacks room, or is a replica. Messages wait in MongoDB meanwhile.",
+	quarantine: "Run `lethe restore`; where it was not compared yet, mend what it names: Vault, or LETHE_LEDGER_DIR.",
+	temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
+};
+
 /** Every finding, in the order in which to mend them. */
 export async function examine(): Promise<Finding[]> {
 	const findings: Finding[] = [];
@@ -58,17 +67,10 @@ export async function examine(): Promise<Finding[]> {
 		return [...findings, { check: "deployment", ok: false, detail: explain(error), mend }];
 	}
 	try {
-		const mends: Record<string, string> = {
-			mongodb: "Start MongoDB, or correct MONGODB_URL.",
-			vault: "Start and unseal Vault, or correct VAULT_ADDR.",
-			redis: "Start Redis, or correct REDIS_URL; messages wait in MongoDB meanwhile.",
-			quarantine: "Run `lethe restore`; where it was not compared yet, mend what it names: Vault, or LETHE_LEDGER_DIR.",
-			temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
-		};
 		const { policies, ...servers } = deps.checks;
 		for (const [name, check] of Object.entries(servers)) {
 			findings.push(
-				await look(name, mends[name] ?? "Start it.", async () => {
+				await look(name, serverMends[name] ?? "Start it.", async () => {
 					await check();
 					return name === "quarantine" ? "none" : "answers";
 				}),

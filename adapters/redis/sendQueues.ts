@@ -108,8 +108,8 @@ export function createSendQueues(options: {
 		forgetHealth: (name: string): Promise<void> => ask(() => forgetHealth(connection, options.prefix, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
-		/** Whether Redis answers. */
-		ping: (): Promise<void> => ask(async () => void (await connection.ping())),
+		/** Throws unless Redis takes writes: one without room, or a replica, answers a mere ping all the same. */
+		ping: (): Promise<void> => ask(async () => void (await connection.set(`${options.prefix}:ping`, "", "PX", 1_000))),
 		async close(): Promise<void> {
 			await Promise.allSettled([...queues.values()].map((open) => open.close()));
 			connection.disconnect();

@@ -51,6 +51,22 @@ describe("send queues", () => {
 	const total = async (sendQueue: string) =>
 		Object.values(await queues.counts(sendQueue)).reduce((sum, count) => sum + count, 0);
 
+	it("a Redis that answers and takes no writes is not called well", async () => {
+		const [user, password] = [`${prefix}-reader`, randomBytes(8).toString("hex")];
+		await redis.call("ACL", "SETUSER", user, "on", `>${password}`, "~*", "+@all", "-@write");
+		const readOnly = new URL(url);
+		Object.assign(readOnly, { username: user, password });
+		const reader = createSendQueues({ url: readOnly.href, prefix, clock: Date.now });
+		try {
+			assert.deepEqual(await reader.areIll(["none"]), new Set());
+			await assert.rejects(reader.ping());
+			await queues.ping();
+		} finally {
+			await reader.close();
+			await redis.call("ACL", "DELUSER", user);
+		}
+	});
+
 	/** Everything that Redis keeps of a queue, keys and values, as text. */
 	async function dump(sendQueue: string): Promise<string> {
 		const parts: string[] = [];
