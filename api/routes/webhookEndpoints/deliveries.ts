@@ -56,7 +56,7 @@ export function addDeliveries(app: Instance, deps: Deps): void {
 				operationId: "replayWebhookDeliveries",
 				summary: "Tell the endpoint again, by id or by time; each keeps its `webhook-id`",
 				description:
-					`In the order of the events, at most ${limits.webhookReplayItemsMax} at once, of a time out of ` +
+					`In the order of the events, at most ${limits.webhookReplayItemsMax} at once, or all of one millisecond; of a time out of ` +
 					`${limits.webhookReplayLookedItemsMax} that it was told; \`next\` says from when to go on. Tried for a day.`,
 				tags,
 				params,
@@ -99,16 +99,15 @@ async function findByTime(deps: Deps, endpointId: string, { from, to, states }: 
 	for (let lookedItems = 0; ; ) {
 		const page = await deps.store.webhookDeliveries.pageUp(endpointId, limits.webhookReplayItemsMax, after);
 		matching.push(...page.filter(({ event, state, at }) => event && states.includes(state) && at <= until));
-		const found = matching.slice(0, limits.webhookReplayItemsMax);
-		const beyond = matching[limits.webhookReplayItemsMax];
-		if (beyond) return { found, next: formatTime(beyond.at) };
+		// What is of the very time that was asked from is taken and looked at in any case: the next call would begin there again.
+		const beyond = matching.findIndex(({ at }, index) => index >= limits.webhookReplayItemsMax && at > since);
+		if (beyond >= 0) return { found: matching.slice(0, beyond), next: formatTime(matching[beyond]?.at as number) };
 		const last = page.at(-1);
-		if (!last || page.length < limits.webhookReplayItemsMax || last.at > until) return { found };
+		if (!last || page.length < limits.webhookReplayItemsMax || last.at > until) return { found: matching };
 		after = placeOf(last);
 		lookedItems += page.length;
-		// What is of the very time that was asked from is looked at in any case: the next call would begin there again.
 		if (lookedItems >= limits.webhookReplayLookedItemsMax && last.at > since)
-			return { found, next: formatTime(last.at) };
+			return { found: matching, next: formatTime(last.at) };
 	}
 }
 

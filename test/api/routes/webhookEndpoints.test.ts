@@ -163,6 +163,25 @@ describe("/v1/webhook-endpoints", () => {
 		assert.deepEqual((await replay(next)).json, { count: 2 });
 	});
 
+	it("a replay of all of a time takes what is of one millisecond at once, however much, and goes on", async () => {
+		const { json } = await register();
+		const since = Math.floor(api.clock() / 1_000) * 1_000 - 3600_000;
+		const event = { messageId: "msg_a", submissionId: "sub_a", state: "delivered" as const, sequence: 1 };
+		const most = limits.webhookReplayItemsMax;
+		await api.store.webhookDeliveries.insert(
+			Array.from({ length: most + 4 }, (_, index) => {
+				const at = index < most + 2 ? since : since + 1;
+				const own = { _id: api.ids.random("webhookDelivery"), tenantId: "ten_a", endpointId: json.id, event, at };
+				return { ...own, ...freshDelivery(at), tryUntil: at, state: "delivered" as const };
+			}),
+		);
+		const states = ["waiting", "delivered", "failed"];
+		const replay = async (from: string) => (await post(`/${json.id}/replay`, { from, states })).json;
+		const { count, next } = await replay(new Date(since).toISOString());
+		assert.deepEqual([count, next], [most + 2, new Date(since + 1).toISOString()]);
+		assert.deepEqual(await replay(next), { count: 2 });
+	});
+
 	it("a replay of a time ends though everything was told, but never where it began", async (context) => {
 		const { json } = await register();
 		const since = api.clock() - 3600_000;
