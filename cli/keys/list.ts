@@ -5,7 +5,7 @@ import { findKeyAges, isSigningKey } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type OldVersion } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
-import { describeNeeds } from "./retire.ts";
+import { describeNeeds, tellNeed } from "./retire.ts";
 
 const day = 24 * 3600_000;
 
@@ -35,7 +35,10 @@ async function takeInventory(deps: Deps) {
 	const keys = [];
 	for (const age of ages) {
 		const { old = [], keepFrom = 0 } = (await findKeyNeeds(deps, age.name)) ?? {};
-		keys.push({ ...age, ageDays: daysSince(age.madeAt, now), old: old.map((one) => toRow(one, keepFrom, now)) });
+		keys.push({
+			...{ ...age, madeAt: toTime(age.madeAt), rotateBy: toTime(age.rotateBy) },
+			...{ ageDays: daysSince(age.madeAt, now), old: old.map((one) => toRow(one, keepFrom, now)) },
+		});
 	}
 	const states = await deps.store.cohorts.countByState();
 	const [oldest] = await deps.store.cohorts.findKeysMadeBefore(now, 1);
@@ -56,7 +59,11 @@ async function takeInventory(deps: Deps) {
 
 /** An old version, and whether nothing needs it or one that is older still. */
 function toRow({ version, madeAt, needs }: OldVersion, keepFrom: number, now: number) {
-	return { version, ageDays: daysSince(madeAt, now), needs, endable: version < keepFrom };
+	return { version, ageDays: daysSince(madeAt, now), needs: needs.map(tellNeed), endable: version < keepFrom };
+}
+
+function toTime(at: number): string {
+	return new Date(at).toISOString();
 }
 
 function daysSince(at: number, now: number): number {
@@ -76,7 +83,7 @@ async function describeCohort(deps: Deps, id: string) {
 		cohort: id,
 		state: cohort?.state ?? "unknown",
 		...(cohort?.holdId ? { hold: cohort.holdId } : {}),
-		...(cohort ? { dueAt: cohort.dueAt, keyMadeAt: cohort.keyMadeAt } : {}),
+		...(cohort ? { dueAt: toTime(cohort.dueAt), keyMadeAt: toTime(cohort.keyMadeAt) } : {}),
 		inVault: key !== undefined,
 		...(key ? { versions: key.newest, keptFrom: key.keptFrom } : {}),
 		needs: { sealedObjects: messages, parkedReceipts: receipts, wrappingKeys: wrappingKeys.length },
@@ -91,7 +98,7 @@ function describeOld({ version, ageDays, needs, endable }: ReturnType<typeof toR
 function describe(found: Awaited<ReturnType<typeof takeInventory> | ReturnType<typeof describeCohort>>): string {
 	if (!("keys" in found)) return `${JSON.stringify(found, null, 2)}\n`;
 	const lines = found.keys.flatMap(({ name, use, versions, ageDays, rotateBy, overdue, old }) => {
-		const by = new Date(rotateBy).toISOString().slice(0, 10);
+		const by = rotateBy.slice(0, "2026-11-29".length);
 		const dates = overdue ? "OVERDUE since" : "rotate by";
 		return [`${name}: ${use}, version ${versions}, ${ageDays} days old, ${dates} ${by}`, ...old.map(describeOld)];
 	});

@@ -61,13 +61,24 @@ export async function retire(deps: RetireDeps, key: Retired, { of }: Options) {
 		else await deps.keyVersions.endBefore(name, keepFrom);
 	}
 	const needed = old.filter(({ version }) => version >= keepFrom);
-	return { key: name, ended, needed };
+	return {
+		key: name,
+		ended,
+		needed: needed.map(({ version, madeAt, needs }) => {
+			return { version, madeAt: new Date(madeAt).toISOString(), needs: needs.map(tellNeed) };
+		}),
+	};
+}
+
+/** What needs a version, as people and scripts are told it: its time in RFC 3339. */
+export function tellNeed(need: KeyNeed) {
+	return "until" in need ? { ...need, until: new Date(need.until).toISOString() } : need;
 }
 
 /** `3 login names (per_…, …), sessions until …`; of a version that waits only for an older one, that. */
-export function describeNeeds(needs: readonly KeyNeed[]): string {
+export function describeNeeds(needs: readonly ReturnType<typeof tellNeed>[]): string {
 	const texts = needs.map((need) => {
-		if ("until" in need) return `${need.by} until ${new Date(need.until).toISOString()}`;
+		if ("until" in need) return `${need.by} until ${need.until}`;
 		const { by, count, ids } = need;
 		return `${count} ${by} (${ids.join(", ")}${count > ids.length ? ", …" : ""})`;
 	});

@@ -18,6 +18,8 @@ import { credentialsOf, freshId, login, statusOf } from "../adapters/vault/helpe
 import { messageOf } from "../harness/message.ts";
 import { bareEnvironment, root, run } from "../harness/programs.ts";
 
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 describe("lethe keys", () => {
 	const database = `t${randomBytes(6).toString("hex")}`;
 	const cohortId = freshId("cohort");
@@ -69,6 +71,8 @@ describe("lethe keys", () => {
 		const { keys, cohorts } = JSON.parse(out);
 		const certificate = keys.find(({ name }: { name: string }) => name === "certificate");
 		assert.deepEqual([certificate.use, certificate.overdue], ["signing", false]);
+		assert.match(certificate.madeAt, rfc3339);
+		assert.match(certificate.rotateBy, rfc3339);
 		assert.ok(keys.some(({ name }: { name: string }) => name === "hmac-api-key"));
 		assert.equal(cohorts.open, 1);
 		assert.ok(cohorts.inVault >= 1);
@@ -82,7 +86,9 @@ describe("lethe keys", () => {
 
 	it("says what still needs a cohort's key", async () => {
 		const { out } = await lethe(["list", "--json", "--cohort", cohortId]);
-		const { state, inVault, needs } = JSON.parse(out);
+		const { state, dueAt, keyMadeAt, inVault, needs } = JSON.parse(out);
+		assert.match(dueAt, rfc3339);
+		assert.match(keyMadeAt, rfc3339);
 		assert.deepEqual([state, inVault, needs], ["open", true, { sealedObjects: 0, parkedReceipts: 0, wrappingKeys: 2 }]);
 	});
 
@@ -138,7 +144,10 @@ describe("lethe keys", () => {
 		assert.equal(refused.code, 1);
 		assert.equal(refused.out, `hmac-subject-${tenantId}: no version has ended\n`);
 		const asJson = await lethe(["retire", "subject", "--of", tenantId, "--json"]);
-		assert.deepEqual(JSON.parse(asJson.out).ended, []);
+		const { ended: none, needed } = JSON.parse(asJson.out);
+		assert.deepEqual(none, []);
+		assert.match(needed[0].madeAt, rfc3339);
+		assert.match(needed[0].needs.find((need: object) => "until" in need).until, rfc3339);
 		assert.match(refused.error, new RegExp(`version 1 stays: .* until .*; 1 messages \\(${messageId}\\)`));
 		assert.match(
 			(await lethe(["list"])).out,
