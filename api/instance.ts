@@ -17,6 +17,7 @@ export type Instance = ReturnType<typeof createInstance>;
 const pathCharactersMax = 128;
 const keepAliveMs = 65_000;
 const noRoute: FieldError = { pointer: "", detail: "There is no such route: /openapi.json lists those that are." };
+const encoded: FieldError = { pointer: "", detail: "Send it as it is, without Content-Encoding." };
 const socketErrors: Record<string, ErrorCode> = {
 	ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 	HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -112,6 +113,10 @@ function takeJsonOrNothing(app: FastifyInstance): void {
 	const parse = app.getDefaultJsonParser("error", "error");
 	app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
 		if (body.length === 0) return done(null, null);
+		// What is compressed would be told to be no text, though its sender has sent one (RFC 9110, 15.5.16).
+		if (isEncoded(request.headers["content-encoding"])) {
+			return done(new LetheError("unsupported_media_type", { errors: [encoded] }));
+		}
 		// Read as text, bytes that are none would be others than those that were sent.
 		if (!isUtf8(body)) return done(broken({ path: "/", why: "The body is not UTF-8." }));
 		const text = body.toString("utf8");
@@ -120,6 +125,10 @@ function takeJsonOrNothing(app: FastifyInstance): void {
 			done(found ? broken(found) : error, value);
 		});
 	});
+}
+
+function isEncoded(coding: string | undefined): boolean {
+	return coding !== undefined && !/^(?:identity)?$/i.test(coding.trim());
 }
 
 type Broken = { path: string; why: string };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { LetheError } from "../../../../domain/errors.ts";
 import type { Message } from "../../../../domain/message.ts";
 import { cancel } from "../../../../domain/transition.ts";
@@ -95,6 +96,27 @@ describe("POST /v1/messages", () => {
 		}
 		assert.equal(await api.count(), before);
 		assert.equal((await send(marked)).statusCode, 202);
+	});
+
+	it("a compressed body is refused for that, and one said to be as it is is taken", async () => {
+		const text = JSON.stringify(messageBody());
+		const send = (coding: string, payload: string | Buffer) => {
+			const headers = {
+				authorization: `Bearer ${key}`,
+				"content-type": "application/json",
+				"content-encoding": coding,
+			};
+			return api.app.inject({ method: "POST", url: "/v1/messages", headers, payload });
+		};
+		for (const [coding, payload] of [
+			["gzip", gzipSync(text)],
+			["gzip", text],
+		] as const) {
+			const answer = await send(coding, payload);
+			assert.deepEqual([answer.statusCode, answer.json().code], [415, "unsupported_media_type"]);
+			assert.match(answer.json().errors[0].detail, /Content-Encoding/);
+		}
+		assert.equal((await send("Identity", text)).statusCode, 202);
 	});
 
 	it("twenty concurrent posts with one key make one message", async () => {
