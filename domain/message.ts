@@ -93,6 +93,11 @@ export function isRestricted({ restrictedBy }: Pick<Message, "restrictedBy">): b
 	return (restrictedBy?.length ?? 0) > 0;
 }
 
+/** Ids of all the certificates that a message names: its submission's and its requests', and those of the purges that erased it. */
+export function certificateIdsOf({ certificates, retention }: Pick<Message, "certificates" | "retention">): string[] {
+	return [...certificates, ...sealedObjects.flatMap((name) => retention[name]?.certificateId ?? [])];
+}
+
 /** Whether a carrier has, or may have, taken one of these attempts. */
 export function wasHandedOver(attempts: readonly Attempt[]): boolean {
 	return attempts.some(({ outcome }) => outcome === undefined || outcome === "accepted" || outcome === "ambiguous");

@@ -1,16 +1,16 @@
 // GET /v1/certificates: the proofs of erasure, and the public keys that check them.
 
 import { z } from "zod";
+import type { CertificateDocument } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { isId } from "../../domain/ids.ts";
-import { sealedObjects } from "../../domain/message.ts";
+import { certificateIdsOf } from "../../domain/message.ts";
 import { type Place, readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { viewCertificate } from "../view.ts";
 
-type Certificate = NonNullable<Awaited<ReturnType<Stores["certificates"]["find"]>>>;
 type Stores = ApiDeps["store"];
 type CertificateDeps = {
 	store: {
@@ -67,15 +67,14 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 }
 
 /** Newest first, as a page of others is. */
-async function findOfMessage({ store }: CertificateDeps, tenantId: string, id: string): Promise<Certificate[]> {
+async function findOfMessage({ store }: CertificateDeps, tenantId: string, id: string): Promise<CertificateDocument[]> {
 	const message = await store.messages.findForTenant(tenantId, id);
 	if (!message) return [];
-	const ofObjects = sealedObjects.flatMap((name) => message.retention[name]?.certificateId ?? []);
-	const found = await store.certificates.findAll([...message.certificates, ...ofObjects]);
+	const found = await store.certificates.findAll(certificateIdsOf(message));
 	return found.sort((one, other) => (isOlder(other, { at: one.issuedAt, id: one._id }) ? -1 : 1));
 }
 
-function isOlder({ issuedAt, _id }: Certificate, { at, id }: Place): boolean {
+function isOlder({ issuedAt, _id }: CertificateDocument, { at, id }: Place): boolean {
 	return issuedAt < at || (issuedAt === at && _id < id);
 }
 

@@ -6,6 +6,7 @@ import type { VerifyResult } from "../../audit/verifyCertificate.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { isFinal, lifecycle, type State } from "../../domain/lifecycle.ts";
 import {
+	certificateIdsOf,
 	type EvidenceEntry,
 	type Message,
 	type SealedObjectName,
@@ -279,7 +280,7 @@ function checkTold(message: Message, told: Told[], say: Say): void {
 
 function checkForgotten(message: Message, { certificates, now }: Observed, say: Say): void {
 	const { state, retention } = message;
-	const ids = [...message.certificates, ...sealedObjects.flatMap((name) => retention[name]?.certificateId ?? [])];
+	const ids = certificateIdsOf(message);
 	if (ids.some((id) => !certificates.get(id)?.valid)) say(`a certificate of it is none: ${tell(ids, certificates)}`);
 	for (const name of sealedObjects) {
 		const record = retention[name];
