@@ -14,6 +14,7 @@ import type { DisabledEndpoint } from "../domain/webhook.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { readEntry } from "./entry.ts";
+import { findUnattended } from "./findUnattended.ts";
 import { commonKeys, findKeyAges, type KeyPeriods } from "./keyAges.ts";
 import { findEndableKeys, type KeyNeedsDeps } from "./keyNeeds.ts";
 
@@ -353,10 +354,8 @@ async function absentWorker({ runs }: AlertsDeps): Promise<Raised[]> {
 	return (await runs.workersSeen()).length === 0 ? [{ code: "worker_absent" }] : [];
 }
 
-async function absentSenders({ store, sendQueues }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
-	const queues = (await store.sendQueues.all()).filter(({ _id, paused }) => !paused && (own?.includes(_id) ?? true));
-	const counts = await Promise.all(queues.map(({ _id }) => sendQueues.senderCount(_id)));
-	return queues.flatMap(({ _id: about }, index) => (counts[index] === 0 ? [{ code: "sender_absent", about }] : []));
+async function absentSenders(deps: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
+	return (await findUnattended(deps, own)).map((about) => ({ code: "sender_absent", about }));
 }
 
 /** What its sender can't mend, and what may mend itself. */

@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { type Alert, findAlerts } from "../audit/alerts.ts";
+import { findUnattended } from "../audit/findUnattended.ts";
 import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
@@ -236,9 +237,7 @@ async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Findi
 		return `${seen.length} at work, seen ${ages.join(", ")} s ago`;
 	});
 	const sender = await look("sender", "Start a sender, and read its log; messages wait meanwhile.", async () => {
-		const queues = (await store.sendQueues.all()).filter(({ paused }) => !paused);
-		const counts = await Promise.all(queues.map(({ _id }) => sendQueues.senderCount(_id)));
-		const idle = queues.filter((_, index) => counts[index] === 0).map(({ _id }) => _id);
+		const idle = await findUnattended({ store, sendQueues });
 		if (idle.length > 0) throw new Error(`none works ${idle.join(", ")}`);
 		return "every send queue that is not paused is worked";
 	});
