@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { findKeyAges, isSigningKey } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type OldVersion } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
+import { formatTime } from "../../domain/formatTime.ts";
 import { adminDeps } from "../target.ts";
 import { describeNeeds, tellNeed } from "./retire.ts";
 
@@ -36,7 +37,7 @@ async function takeInventory(deps: Deps) {
 	for (const age of ages) {
 		const { old = [], keepFrom = 0 } = (await findKeyNeeds(deps, age.name)) ?? {};
 		keys.push({
-			...{ ...age, madeAt: toTime(age.madeAt), rotateBy: toTime(age.rotateBy) },
+			...{ ...age, madeAt: formatTime(age.madeAt), rotateBy: formatTime(age.rotateBy) },
 			...{ ageDays: daysSince(age.madeAt, now), old: old.map((one) => toRow(one, keepFrom, now)) },
 		});
 	}
@@ -62,10 +63,6 @@ function toRow({ version, madeAt, needs }: OldVersion, keepFrom: number, now: nu
 	return { version, ageDays: daysSince(madeAt, now), needs: needs.map(tellNeed), endable: version < keepFrom };
 }
 
-function toTime(at: number): string {
-	return new Date(at).toISOString();
-}
-
 function daysSince(at: number, now: number): number {
 	return Math.floor((now - at) / day);
 }
@@ -83,7 +80,7 @@ async function describeCohort(deps: Deps, id: string) {
 		cohort: id,
 		state: cohort?.state ?? "unknown",
 		...(cohort?.holdId ? { hold: cohort.holdId } : {}),
-		...(cohort ? { dueAt: toTime(cohort.dueAt), keyMadeAt: toTime(cohort.keyMadeAt) } : {}),
+		...(cohort ? { dueAt: formatTime(cohort.dueAt), keyMadeAt: formatTime(cohort.keyMadeAt) } : {}),
 		inVault: key !== undefined,
 		...(key ? { versions: key.newest, keptFrom: key.keptFrom } : {}),
 		needs: { sealedObjects: messages, parkedReceipts: receipts, wrappingKeys: wrappingKeys.length },

@@ -4,6 +4,7 @@ import { Argument, Command } from "commander";
 import { hashingKeys, isSigningKey, signingKeys } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type KeyNeed, type KeyNeedsDeps } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
+import { formatTime } from "../../domain/formatTime.ts";
 import { withDeps } from "../admin/withDeps.ts";
 import { type NamedKey, nameOf } from "./nameOf.ts";
 
@@ -65,14 +66,14 @@ export async function retire(deps: RetireDeps, key: Retired, { of }: Options) {
 		key: name,
 		ended,
 		needed: needed.map(({ version, madeAt, needs }) => {
-			return { version, madeAt: new Date(madeAt).toISOString(), needs: needs.map(tellNeed) };
+			return { version, madeAt: formatTime(madeAt), needs: needs.map(tellNeed) };
 		}),
 	};
 }
 
 /** What needs a version, as people and scripts are told it: its time in RFC 3339. */
 export function tellNeed(need: KeyNeed) {
-	return "until" in need ? { ...need, until: new Date(need.until).toISOString() } : need;
+	return "until" in need ? { ...need, until: formatTime(need.until) } : need;
 }
 
 /** `3 login names (per_…, …), sessions until …`; of a version that waits only for an older one, that. */
