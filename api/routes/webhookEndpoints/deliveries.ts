@@ -100,8 +100,8 @@ async function findByTime(deps: Deps, endpointId: string, { from, to, states }: 
 		const page = await deps.store.webhookDeliveries.pageUp(endpointId, limits.webhookReplayItemsMax, after);
 		matching.push(...page.filter(({ event, state, at }) => event && states.includes(state) && at <= until));
 		// What is of the very time that was asked from is taken and looked at in any case: the next call would begin there again.
-		const beyond = matching.findIndex(({ at }, index) => index >= limits.webhookReplayItemsMax && at > since);
-		if (beyond >= 0) return { found: matching.slice(0, beyond), next: formatTime(matching[beyond]?.at as number) };
+		const beyond = matching.slice(limits.webhookReplayItemsMax).find(({ at }) => at > since);
+		if (beyond) return { found: matching.slice(0, matching.indexOf(beyond)), next: formatTime(beyond.at) };
 		const last = page.at(-1);
 		if (!last || page.length < limits.webhookReplayItemsMax || last.at > until) return { found: matching };
 		after = placeOf(last);
