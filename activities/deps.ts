@@ -48,7 +48,7 @@ export type ActivityDeps = {
 	/** How long a cohort's key is used before it is made new. */
 	cohortKeyPeriodMs: number;
 	checkpoints: Pick<Checkpoints, "publish">;
-	policies: Pick<Policies, "reevaluate" | "isCapped" | "replan" | "excluded" | "inForce" | "preview">;
+	policies: Pick<Policies, "reevaluate" | "isCapped" | "replan" | "retentionPlan" | "excluded" | "inForce" | "preview">;
 	publish: Pick<Publish, "settle">;
 	carriers: {
 		sender: (sendQueue: string) => Promise<Carrier | undefined>;

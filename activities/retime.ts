@@ -13,6 +13,7 @@ import { certifyErased, type Erased } from "./certify.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { formerCohorts, readKeyDates } from "./keyDates.ts";
 import { type Needs, planRetime, type RetimePlan, type RetimePlanDeps, type Subject } from "./retimePlan.ts";
+import { createRetimeRecords } from "./retimeRecords.ts";
 
 export type RetimeDeps = Pick<
 	ActivityDeps,
@@ -27,21 +28,29 @@ export type RetimeDeps = Pick<
 };
 
 const roundsMax = 8;
+// A pass has gone through all messages once its cursor begins so: what follows is the last record of a recipient.
+const ofRecords = "records/";
 const retriedCodes = ["keys_unavailable", "store_unavailable", "policies_unavailable"];
 
 /** `retimePages` does pages for some seconds; `continueRetiming` begins a pass when other packs are in force, and drives it. */
 export function createRetime(deps: RetimeDeps) {
 	const { retimings, messageScan } = deps.store;
+	const retimeRecords = createRetimeRecords(deps);
 
-	/** One page; true when the pass is over. */
-	async function retimePage(pass: Retiming): Promise<boolean> {
+	/** One page, of messages or, once there are no more, of records; the one after the last ends the pass. */
+	async function retimePage(pass: Retiming): Promise<void> {
 		const now = deps.clock();
 		if (deps.policies.inForce(now).fingerprint !== pass.fingerprint) {
 			throw new LetheError("policies_unavailable", { cause: "this process knows other packs than the pass" });
 		}
+		if (pass.cursor.startsWith(ofRecords)) {
+			const last = await retimeRecords(pass.cursor.slice(ofRecords.length), pass.since ?? 0, now);
+			const set = last === undefined ? ({ state: "done", endedAt: now } as const) : { cursor: `${ofRecords}${last}` };
+			return void (await retimings.advance(pass._id, pass.cursor, set));
+		}
 		const found = await messageScan.scan(pass.cursor, limits.policyPageItems);
 		const last = found.at(-1);
-		if (!last) return retimings.advance(pass._id, pass.cursor, { state: "done", endedAt: now });
+		if (!last) return void (await retimings.advance(pass._id, pass.cursor, { cursor: ofRecords }));
 		const page = found.filter(({ acceptedAt }) => acceptedAt >= (pass.since ?? 0));
 		const [needs, keeps] = await Promise.all([readNeeds(deps, page), readKeeps(deps, page)]);
 		// The page's ciphertext stays in the store: nothing here needs it.
@@ -67,7 +76,6 @@ export function createRetime(deps: RetimeDeps) {
 			if (pass.since === undefined || effects.length > 0) tally(sum, _id, effects);
 		});
 		await retimings.advance(pass._id, pass.cursor, { cursor: last._id, counts: sum.counts });
-		return false;
 	}
 
 	async function retimePages(retimingId: string): Promise<Stepped> {
@@ -79,7 +87,7 @@ export function createRetime(deps: RetimeDeps) {
 				await retimings.advance(retimingId, pass.cursor, { state: "superseded", endedAt: deps.clock() });
 				continue;
 			}
-			if (await retimePage(pass)) return { moreDue: false, percent: 100 };
+			await retimePage(pass);
 			if (deps.monotonic() - startedAt < limits.policyStepMs) continue;
 			return {
 				moreDue: true,

@@ -3,10 +3,10 @@
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { type Ending, type HoldRecord, isWide, setByEnding } from "../domain/subject.ts";
+import { createSubjectRetention, factsAbout } from "../policies/subjectRetention.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
-import { createSubjectRetention, factsAbout } from "./subjectRetention.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type EndHoldDeps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &

@@ -9,6 +9,7 @@ import { limits } from "../domain/limits.ts";
 import { isLiftedSince, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
+import { factsAbout } from "../policies/subjectRetention.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
 import type { ApiDeps } from "./deps.ts";
 import { isWrittenTo } from "./isWrittenTo.ts";
@@ -17,7 +18,6 @@ import type { Metrics } from "./metrics.ts";
 import { createOptOuts, type OptOutsDeps } from "./optOuts.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
 import { schemas } from "./schemas.ts";
-import { factsAbout } from "./subjectRetention.ts";
 import { createSubjects, type Subject } from "./subjects.ts";
 
 export type InboundDeps = AcceptDeps &

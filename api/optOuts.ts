@@ -14,9 +14,9 @@ import {
 	standingOf,
 } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import { createSubjectRetention, factsAbout, whereaboutsOf } from "../policies/subjectRetention.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Recipient } from "./recipient.ts";
-import { createSubjectRetention, factsAbout } from "./subjectRetention.ts";
 import { createSubjects, type Subject, type SubjectsDeps } from "./subjects.ts";
 
 export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
@@ -66,6 +66,7 @@ export function createOptOuts(deps: OptOutsDeps) {
 					tenantId: tenant._id,
 					subjects: subject.macs,
 					...stated,
+					recipient: whereaboutsOf(recipient),
 					recordedAt: now,
 					...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }),
 				});

@@ -15,6 +15,9 @@ export const consentTypes = ["implied", "soft_opt_in", "express", "express_writt
 
 export const holdScopes = ["message", "subject", "period", "tenant"] as const;
 
+/** Where a recipient is by the number: ISO 3166-1 and 3166-2. */
+export type Whereabouts = { country: string; region?: string | undefined };
+
 /** Written once; what is added, `ended` once and `repeatedAt`, takes nothing of the history away. */
 type Recorded = {
 	_id: string;
@@ -56,6 +59,8 @@ export type ConsentRecord = Recorded & {
 	/** Reference and version of the wording that was agreed to; never the text. */
 	wording: string;
 	evidence: string;
+	/** By which packs say how long it is kept; not known of those recorded before this was. */
+	recipient?: Whereabouts;
 	source?: string;
 	ground?: string;
 	/** How long its evidence must live on after its end, ISO 8601. */
@@ -66,6 +71,8 @@ export type OptOutRecord = Recorded & {
 	kind: "opt_out";
 	scope: Exclude<OptOutScope, "none">;
 	source: (typeof optOutSources)[number];
+	/** As of a consent. */
+	recipient?: Whereabouts;
 	/** When the recipient last said it again. */
 	repeatedAt?: number;
 	/** What the policies said of the message that it came in; neither holds number or text. */

@@ -38,12 +38,7 @@ export function createSubjectRecordStore(models: Models) {
 		/** Takes back that an opt-out has ended so. */
 		reopen: (id: string, ended: Ending) => guardStore(() => reopenRecord(collection, id, ended)),
 		/** Notes that who is named as a hold's approver said yes; false when it waits for nobody. */
-		approve: (id: string, at: number) =>
-			guardStore(async () => {
-				const filter = { _id: id, awaits: { $exists: true } } as mongo.Filter<SubjectRecord>;
-				const update = { $set: { approvedAt: at }, $unset: { awaits: 1 } } as mongo.UpdateFilter<SubjectRecord>;
-				return (await collection.updateOne(filter, update)).matchedCount === 1;
-			}),
+		approve: (id: string, at: number) => guardStore(() => approveHold(collection, id, at)),
 		/** A tenant's holds that wait for their approver. */
 		findAwaiting: (tenantId: string) => findHolds(collection, { awaits: tenantId }),
 		/** A tenant's holds whose day of review has come. */
@@ -74,12 +69,13 @@ export function createSubjectRecordStore(models: Models) {
 		/** Look again at `at`; undefined when nothing is left to do. Whoever has set another time since it was read has a say. */
 		nextCheck: (record: Pick<SubjectRecord, "_id" | "nextCheckAt">, at: number | undefined) =>
 			guardStore(() => setNextCheck(collection, record, at)),
+		/** Gives a record other dates when it is as it was read; false when it is not. */
+		retime: (record: SubjectRecord, dates: RecordDates) => guardStore(() => retimeRecord(collection, record, dates)),
 		/** Has a record go at `at` if it would have stayed for longer. */
 		eraseFrom: (id: string, at: number) =>
-			guardStore(async () => {
-				const update = { $min: { eraseBy: at, nextCheckAt: at } } as mongo.UpdateFilter<SubjectRecord>;
-				await collection.updateOne({ _id: id }, update);
-			}),
+			guardStore(
+				async () => void (await collection.updateOne({ _id: id }, { $min: { eraseBy: at, nextCheckAt: at } })),
+			),
 		/** Notes an erasure before it happens; the last note of a record counts. */
 		note: (erased: ErasedRecord) =>
 			guardStore(
@@ -95,6 +91,12 @@ export function createSubjectRecordStore(models: Models) {
 	};
 }
 
+async function approveHold(collection: mongo.Collection<SubjectRecord>, id: string, at: number): Promise<boolean> {
+	const filter = { _id: id, awaits: { $exists: true } } as mongo.Filter<SubjectRecord>;
+	const update = { $set: { approvedAt: at }, $unset: { awaits: 1 } } as mongo.UpdateFilter<SubjectRecord>;
+	return (await collection.updateOne(filter, update)).matchedCount === 1;
+}
+
 async function setNextCheck(
 	collection: mongo.Collection<SubjectRecord>,
 	{ _id, nextCheckAt }: Pick<SubjectRecord, "_id" | "nextCheckAt">,
@@ -103,6 +105,27 @@ async function setNextCheck(
 	const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
 	const filter = { _id, nextCheckAt: nextCheckAt ?? { $exists: false } } as mongo.Filter<SubjectRecord>;
 	await collection.updateOne(filter, update as mongo.UpdateFilter<SubjectRecord>);
+}
+
+/** `eraseBy` is undefined where no law ends it. */
+export type RecordDates = { eraseBy: number | undefined; keptAfterEnd?: string };
+
+// When to look again is earlier at most: whoever looks sets what is right.
+async function retimeRecord(
+	collection: mongo.Collection<SubjectRecord>,
+	{ _id, eraseBy, ended }: SubjectRecord,
+	{ eraseBy: until, ...dates }: RecordDates,
+): Promise<boolean> {
+	const filter = {
+		_id,
+		eraseBy: eraseBy ?? { $exists: false },
+		"ended.recordedAt": ended?.recordedAt ?? { $exists: false },
+	} as mongo.Filter<SubjectRecord>;
+	const update =
+		until === undefined
+			? { $set: dates, $unset: { eraseBy: 1 } }
+			: { $set: { ...dates, eraseBy: until }, $min: { nextCheckAt: until } };
+	return (await collection.updateOne(filter, update as mongo.UpdateFilter<SubjectRecord>)).matchedCount === 1;
 }
 
 type EndSet = Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">>;

@@ -11,6 +11,7 @@ import { blockOf, type ConsentRecord } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { addDuration } from "../../policies/cohorts.ts";
 import { optedInAt, purposesInEffect, withStanding } from "../../policies/standing.ts";
+import { createSubjectRetention, factsAbout, whereaboutsOf } from "../../policies/subjectRetention.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -18,9 +19,8 @@ import type { Principal } from "../plugins/auth.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { findEarlier } from "../plugins/idempotency.ts";
 import { readPast } from "../readPast.ts";
-import { readRecipient } from "../recipient.ts";
+import { type Recipient, readRecipient } from "../recipient.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
-import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
 import { createSubjects, type SubjectsDeps } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewConsent } from "../view.ts";
@@ -84,13 +84,14 @@ export function addConsents(app: Instance, deps: Deps): void {
 	);
 }
 
-function keeping(deps: Deps, tenant: TenantDocument, recipient: Parameters<typeof factsAbout>[1]) {
+function keeping(deps: Deps, tenant: TenantDocument, recipient: Recipient) {
 	const now = deps.clock();
 	const retention = createSubjectRetention(deps);
 	const facts = factsAbout(tenant, recipient, now);
 	const eraseBy = retention.eraseBy("consent_evidence", facts, now);
 	const keptAfterEnd = retention.interval("consent_evidence", facts).min;
-	return { recordedAt: now, keptAfterEnd, ...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }) };
+	const kept = { recipient: whereaboutsOf(recipient), recordedAt: now, keptAfterEnd };
+	return { ...kept, ...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }) };
 }
 
 function addWithdrawal(app: Instance, deps: Deps): void {

@@ -290,6 +290,9 @@ const constantPolicies: ActivityDeps["policies"] = {
 	replan: () => {
 		throw new Error("no pass begins while nothing changes");
 	},
+	retentionPlan: () => {
+		throw new Error("no pass begins while nothing changes");
+	},
 	preview: () => {
 		throw new Error("no proposal is simulated here");
 	},

@@ -10,12 +10,12 @@ import { limits } from "../../../domain/limits.ts";
 import { categories } from "../../../domain/message.ts";
 import { addDuration, keptFor } from "../../../policies/cohorts.ts";
 import { retentionObjects } from "../../../policies/facts.ts";
+import { factsAbout } from "../../../policies/subjectRetention.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { refuseReversed } from "../../refuseReversed.ts";
 import { renderReport } from "../../report.ts";
 import { fields, problems } from "../../schemas.ts";
-import { factsAbout } from "../../subjectRetention.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "policies"> &

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { limits } from "../../../domain/limits.ts";
+import type { ConsentRecord, OptOutRecord } from "../../../domain/subject.ts";
 import { openPolicies } from "../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -56,6 +57,16 @@ describe("/v1/consents", () => {
 			evidence: json.id,
 			source: "web",
 		});
+	});
+
+	it("country and region are kept of a recipient, for packs that come into force later", async () => {
+		const number = freshNumber();
+		const { id } = (await record(number)).json;
+		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", { number, scope: "marketing" })).json;
+		for (const recordId of [id, items[0].id]) {
+			const stored = (await api.store.subjectRecords.find(recordId)) as ConsentRecord | OptOutRecord;
+			assert.deepEqual(stored.recipient, { country: "US", region: "US-DC" }, stored.kind);
+		}
 	});
 
 	it("a word that says that there is no proof is none: nothing is recorded, and nothing lifted", async () => {

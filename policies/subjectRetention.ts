@@ -1,16 +1,19 @@
 // How long a record of a recipient lives: by the packs that apply where the recipient is.
 
-import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Facts, RetentionInterval } from "../domain/decision.ts";
+import type { Whereabouts } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
-import { addDuration } from "../policies/cohorts.ts";
-import type { ApiDeps } from "./deps.ts";
-import type { Recipient } from "./recipient.ts";
+import { addDuration } from "./cohorts.ts";
+import type { Policies } from "./index.ts";
 
 type Kept = "consent_evidence" | "suppression" | "decision_record";
 
 /** What the policies are asked about a recipient to whom nothing is sent. */
-export function factsAbout(tenant: TenantDocument, recipient: Partial<Recipient>, now: number): Facts {
+export function factsAbout(
+	tenant: { establishment: string },
+	recipient: Partial<Whereabouts> & { timezone?: string | undefined },
+	now: number,
+): Facts {
 	return withoutUndefined({
 		recipientCountry: recipient.country,
 		recipientRegion: recipient.region,
@@ -20,7 +23,12 @@ export function factsAbout(tenant: TenantDocument, recipient: Partial<Recipient>
 	});
 }
 
-export function createSubjectRetention(deps: Pick<ApiDeps, "policies">) {
+/** What is kept of where a recipient is, for packs that come into force later. */
+export function whereaboutsOf({ country, region }: Whereabouts): Whereabouts {
+	return withoutUndefined({ country, region });
+}
+
+export function createSubjectRetention(deps: { policies: Pick<Policies, "retentionPlan"> }) {
 	const interval = (object: Kept, facts: Facts): RetentionInterval => deps.policies.retentionPlan(facts)[object];
 	return {
 		interval,
