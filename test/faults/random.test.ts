@@ -6,7 +6,7 @@ import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writePrivateFile } from "../../stack/files.ts";
+import { makePrivateFolder, writePrivateFile } from "../../stack/files.ts";
 import { root } from "../harness/programs.ts";
 import { findViolations, repairMs, type Sent } from "./checker.ts";
 import { acceptMsMax, createClient } from "./client.ts";
@@ -63,11 +63,12 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 	const dir = folders.pop() as string;
 	const watching = new AbortController();
 	let stop: () => Promise<void> = async () => undefined;
+	let readLogs = async () => "";
 	try {
 		// Others' load and faults would be in the way of its codes.
 		const { targets, sights, told, sent, faults } = await inTurn(async () => {
 			const targets = await startTargets(dir);
-			stop = targets.stop;
+			({ stop, readLogs } = targets);
 			const { told, close } = await listen({ apiUrl: targets.apiUrl, apiKey: targets.demo.apiKey }, seed);
 			stop = () => targets.stop().finally(close);
 			const sights = watch(targets, watching.signal);
@@ -92,6 +93,8 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 		// The next schedule in this folder begins with an empty one.
 		const kept = join(root, ".lethe", `faults-failed-${seed}`);
 		if (existsSync(join(dir, "logs"))) cpSync(join(dir, "logs"), kept, { recursive: true });
+		const lines = await readLogs().catch((unread: Error) => `not read: ${unread.message}\n`);
+		writePrivateFile(join(makePrivateFolder(kept), "lines.log"), lines);
 		context.diagnostic(`What everybody wrote down is in ${kept}`);
 		throw error;
 	} finally {

@@ -22,13 +22,14 @@ import mongoose from "mongoose";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
 import { createApiKey, createTenant } from "../../cli/administer.ts";
 import { loadConfig } from "../../config.ts";
-import { createDeps } from "../../deps.ts";
+import { createDeps, createLogReading } from "../../deps.ts";
 import { unpackDebian } from "../../stack/debian.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { endLeftovers } from "../../stack/leftovers.ts";
 import { takeLock } from "../../stack/lock.ts";
 import { startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
+import { logDirOf } from "../../stack/stackFile.ts";
 import { type Supervised, untilTold } from "../../stack/supervised.ts";
 import { root } from "../harness/programs.ts";
 import { type LineProxy, startProxy } from "./proxy.ts";
@@ -251,12 +252,29 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 		store,
 		transitKeys,
 		begin,
+		readLogs: () => readLogs(stack),
 		async stop(): Promise<void> {
 			await store.close();
 			await stopStack();
 			for (const proxy of Object.values(proxies)) await proxy.close();
 		},
 	};
+}
+
+/** What the processes have logged, in clear, a line each: the keys to it go with Vault. */
+async function readLogs(stack: Stack): Promise<string> {
+	const environment = { ...stack.addresses(), ...(await stack.vaultCredentials(["logreader"])) };
+	const reading = await createLogReading(loadConfig({ ...environment, LETHE_LOG_DIR: logDirOf(stack.dir) }));
+	try {
+		const reader = reading.openReader(await reading.identities());
+		const lines: string[] = [];
+		for await (const line of reader.read({ since: undefined, process: undefined, isLive: false })) {
+			lines.push(`${new Date(line.time).toISOString()} ${JSON.stringify(line)}\n`);
+		}
+		return lines.join("");
+	} finally {
+		await reading.close();
+	}
 }
 
 async function addKeeper(stack: Stack, demoTenantId: string): Promise<{ tenantId: string; apiKey: string }> {
