@@ -58,9 +58,12 @@ describe("a secure link", { timeout: 240_000 }, () => {
 	});
 
 	it("takes a PIN with blanks around it, as keyboards and clipboards add them, on either side", async () => {
+		const longest = "4f7-Ω2".repeat(2);
+		assert.equal(longest.length, limits.pinCharactersMax);
 		for (const [made, typed] of [
 			[pin, ` ${pin} `],
 			[`${pin} `, pin],
+			[longest, ` ${longest} `],
 		] as const) {
 			const { id, url } = await reader.send({ ...health, pin: made });
 			const { page } = await reader.open(url);

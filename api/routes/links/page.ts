@@ -95,8 +95,9 @@ function renderOpen(text: Texts, hasPin: boolean): string {
 	const of = (name: string) => escapeText(text[name] ?? "");
 	const field = [
 		`<label for="pin">${of("pin")}</label><p id="hint">${of("hint")}</p>`,
-		`<input id="pin" type="text" autocomplete="off" autocapitalize="none" spellcheck="false" required minlength="${limits.pinCharactersMin}" `,
-		`maxlength="${limits.pinCharactersMax}" aria-describedby="hint say" dir="ltr">`,
+		// Without a maxlength: it would cut the end off one that comes with a blank before it, and a wrong PIN would be counted.
+		`<input id="pin" type="text" autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false" required `,
+		`minlength="${limits.pinCharactersMin}" aria-describedby="hint say" dir="ltr">`,
 	].join("");
 	return [
 		// Stands there until the script has begun: also where it can't, for other reasons than a setting.
