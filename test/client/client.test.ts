@@ -237,6 +237,18 @@ describe("the client", () => {
 		assert.equal(typeof (await lethe.call("getProcessingRecord", {})), "object");
 	});
 
+	it("is called as its README says: the compiler takes that as it stands", async () => {
+		const page = readFileSync(join(root, "client/README.md"), "utf8");
+		const [, example = ""] = /^```ts\n(.*?)^```$/ms.exec(page) ?? [];
+		const given = "declare const to: string, body: string, apiKey: string;\n";
+		writeFileSync(join(dir, "example.ts"), given + example.replace('"@lethe/client"', '"./index.js"'));
+		const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
+		const options = ["--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", ...types];
+		const asked = [join(root, "node_modules/typescript/bin/tsc"), ...options, join(dir, "example.ts")];
+		const checked = await run(process.execPath, asked);
+		assert.equal(checked.code, 0, checked.out + checked.error);
+	});
+
 	it("takes ordinary arrays where the API bounds their length: the compiler says so", async () => {
 		const { key } = await api.addTenant({ roles: ["admin"] });
 		const states: ("delivered" | "undelivered")[] = ["delivered", "undelivered"];
