@@ -226,7 +226,11 @@ const messageInput = z
 	// Whatever else is missing: who is told of it last asks once more for nothing.
 	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"], when: ({ value }) => isObject(value) })
 	.refine(fillsWhatItHas, { error: unfilled, path: ["variables"], when: ({ value }) => isObject(value) })
-	.meta({ id: "MessageRequest" });
+	.meta({
+		id: "MessageRequest",
+		// Not `examples`: of what is transformed, zod leaves those out of the shape that comes in.
+		example: { to: "+12025550142", body: "Your parcel is at the counter.", category: "transactional", ...defaults },
+	});
 
 const between = (text: string, min: number, max: number) => {
 	const ms = readDuration(text);
@@ -258,7 +262,10 @@ const verificationInput = z
 		...{ sender, webhook, clientReference, consent: stated, lawfulBasis, recipientRegion, timezone },
 		subjectResidence: messageFields.subjectResidence,
 	})
-	.meta({ id: "VerificationRequest" });
+	.meta({
+		id: "VerificationRequest",
+		example: { to: "+4915112345678", locale: "de", digits: 6, validFor: "PT10M", lawfulBasis: "contract" },
+	});
 
 const batchFields = {
 	...messageFields,
@@ -294,7 +301,16 @@ const batchInput = z
 		}
 	})
 	.transform((inputs) => inputs as MessageInput[])
-	.meta({ id: "BatchRequest" });
+	.meta({
+		id: "BatchRequest",
+		example: {
+			category: "transactional",
+			messages: [
+				{ to: "+12025550142", body: "Your parcel is at the counter." },
+				{ to: "+12025550143", body: "Your parcel goes back today." },
+			],
+		},
+	});
 
 const decision = z
 	.object({

@@ -43,7 +43,17 @@ const input = z
 		error: `At most ${limits.templateVariablesMax}.`,
 		path: ["variables"],
 	})
-	.meta({ id: "TemplateRequest" });
+	.meta({
+		id: "TemplateRequest",
+		example: {
+			name: "reminder",
+			text: "At {{clinic}} on {{day}}.",
+			variables: {
+				clinic: { dataClass: "contact", charactersMax: 20 },
+				day: { dataClass: "contact", charactersMax: 10 },
+			},
+		},
+	});
 const template = z
 	.object({ id: z.string(), ...fields, createdAt: z.string(), createdBy: z.string(), retiredAt: z.string().optional() })
 	.meta({ id: "Template" });

@@ -28,7 +28,7 @@ const guess = z
 			.transform(Plaintext.text)
 			.meta({ description: "What the recipient typed. It is answered nowhere." }),
 	})
-	.meta({ id: "VerificationCheck" });
+	.meta({ id: "VerificationCheck", example: { code: "123456" } });
 const verdict = z
 	.object({
 		valid: z.boolean(),

@@ -214,6 +214,25 @@ describe("the API", () => {
 		);
 	});
 
+	it("what its pages offer to try first is taken as it stands", async () => {
+		const { key } = await api.addTenant({ roles: ["sender", "compliance", "admin"] });
+		const { json } = await api.request("", "GET", "/openapi.json");
+		for (const [path, status] of [
+			["/v1/messages", 202],
+			["/v1/batches", 202],
+			["/v1/verifications", 202],
+			["/v1/templates", 201],
+			["/v1/webhook-endpoints", 201],
+			["/v1/verifications/{id}/check", 404],
+		] as const) {
+			const { $ref } = json.paths[path].post.requestBody.content["application/json"].schema;
+			const { example } = json.components.schemas[$ref.split("/").at(-1)];
+			assert.ok(example, path);
+			const answer = await api.request(key, "POST", path.replace("{id}", "ver_none"), example);
+			assert.equal(answer.status, status, `${path} ${answer.text}`);
+		}
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");

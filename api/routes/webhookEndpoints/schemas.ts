@@ -22,7 +22,10 @@ const isDefault = z.boolean().meta({ description: "Whether it is told of message
 
 const input = z
 	.strictObject({ url, name, states: states.default([...webhookStates]), default: isDefault.default(false) })
-	.meta({ id: "WebhookEndpointRequest" });
+	.meta({
+		id: "WebhookEndpointRequest",
+		example: { url: "https://hooks.example.com/lethe", states: ["delivered", "undelivered"], default: true },
+	});
 
 const shape = {
 	id: z.string(),
