@@ -7,6 +7,7 @@ import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
 import { templateFaults, variableNamePattern } from "../../domain/template.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { contentFacts } from "../../policies/contentFacts.ts";
 import { dataClasses } from "../../policies/facts.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -88,6 +89,10 @@ function addMaking(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			const faults = templateFaults(body);
 			if (faults.length > 0) throw new LetheError("invalid_request", { errors: faults });
+			// PCI DSS 3.5.1: a card number is not stored readable, and a template is.
+			if (contentFacts(body.text).cardNumber) {
+				throw new LetheError("card_number", { errors: [{ pointer: "/text", detail: "It holds a card number." }] });
+			}
 			const _id = request.newId("template");
 			const standing = await findEarlier(request, () => templates.find(_id));
 			if (standing) return reply.code(201).send(view(standing));

@@ -93,6 +93,14 @@ describe("/v1/templates and /v1/batches", () => {
 		assert.deepEqual(pointers(await send({ template: json.id, category: "marketing" })), ["/template"]);
 	});
 
+	it("a template with a card number is refused, as every message of it would be, and nothing of it is stored", async () => {
+		const body = { name: "card", text: "Pay by 4111 1111 1111 1111.", variables: {} };
+		const { status, json } = await api.request(compliance, "POST", "/v1/templates", body);
+		assert.deepEqual([status, json.code, json.errors?.[0]?.pointer], [422, "card_number", "/text"]);
+		const { items } = (await api.request(compliance, "GET", "/v1/templates")).json;
+		assert.ok(items.every(({ name }: { name: string }) => name !== "card"));
+	});
+
 	it("a template with faults is refused with each of them; a sender makes none", async () => {
 		const broken = { ...reminder, text: "At {{place}} {{" };
 		const answer = await api.request(compliance, "POST", "/v1/templates", broken);
