@@ -55,8 +55,9 @@ const reading: Name[] = [
 	...(["checkText", "challengeRecipientKey"] as const),
 ];
 
-/** A client of one API, for one key. */
+/** A client of one API, for one key. @throws TypeError for an address that is none */
 export function createClient(options: ClientOptions) {
+	if (!/^https?:\/\/./i.test(options.url)) throw new TypeError("`url` begins with https:// or http://.");
 	const base = options.url.replace(/\/+$/, "");
 
 	/**

@@ -208,6 +208,13 @@ describe("the client", () => {
 		for (const header of ["1.5", "-5", "soon", ""]) assert.equal(await asked(header), undefined, header);
 	});
 
+	it("tells of an address that is none when it is made, not as an API that is not reached", () => {
+		for (const none of ["", "lethe.example", "lethe.example:443", "/v1", "ftp://lethe.example"]) {
+			assert.throws(() => client.createClient({ url: none, key: "k" }), TypeError, none);
+		}
+		client.createClient({ url: "HTTPS://lethe.example", key: "k" });
+	});
+
 	it("tells at once of an idempotency key that fits no header, and sends nothing", async () => {
 		const { lethe, seen } = open("k");
 		for (const idempotencyKey of ["訂單-1", "one\ntwo"]) {
