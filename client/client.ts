@@ -186,6 +186,8 @@ function endOf(signal: RequestInit["signal"]): Promise<never> {
 async function addKey(headers: Headers, given: ClientOptions["key"], signal: RequestInit["signal"]): Promise<void> {
 	try {
 		const key = typeof given === "string" ? given : await Promise.race([given(), endOf(signal)]);
+		// The word "undefined" would be sent, and counted as a failure to authenticate.
+		if (!key) throw new TypeError("It gave none.");
 		headers.set("authorization", `Bearer ${key}`);
 	} catch (cause) {
 		throw new LetheKeyMissing("There is no key to call with.", { cause });

@@ -297,7 +297,9 @@ describe("the client", () => {
 			sent.push(request);
 			return Response.json({});
 		};
-		const keys = [() => Promise.reject(failed), () => assert.fail(failed), () => "not\na header"];
+		// Such as of a token server's error, which has no token.
+		const none = async () => JSON.parse("{}").access_token as string;
+		const keys = [() => Promise.reject(failed), () => assert.fail(failed), () => "not\na header", none, () => ""];
 		for (const giveKey of keys) {
 			const key = () => {
 				asked++;
