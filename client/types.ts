@@ -3099,6 +3099,7 @@ export type ErrorCode =
 	| "key_without_text"
 	| "key_changed"
 	| "endpoint_unverified"
+	| "endpoint_disabled"
 	| "idempotency_in_progress"
 	| "answer_not_kept"
 	| "body_too_large"

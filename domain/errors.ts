@@ -127,6 +127,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The endpoint has not answered a challenge yet; have one sent to it first.",
 	},
+	endpoint_disabled: {
+		status: 409,
+		retryable: false,
+		title: "The endpoint is disabled and hears of nothing; enable it first.",
+	},
 	idempotency_in_progress: {
 		status: 409,
 		retryable: true,

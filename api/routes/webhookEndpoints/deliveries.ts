@@ -67,7 +67,9 @@ export function addDeliveries(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			if ("from" in body) refuseReversed(body, "");
-			const { _id } = await requireEndpoint(deps, principal, request.params.id);
+			const { _id, state } = await requireEndpoint(deps, principal, request.params.id);
+			// It would fail untried, and what it was told would count as failed.
+			if (state !== "enabled") throw new LetheError(`endpoint_${state}`);
 			const { found, next } =
 				"deliveries" in body ? await findByIds(deps, _id, body.deliveries) : await findByTime(deps, _id, body);
 			await deps.evidence.append([actOf(principal, "webhook_replayed", { about: _id })]);

@@ -138,6 +138,7 @@ describe("/v1/webhook-endpoints", () => {
 
 	it("a replay of a time takes the oldest first, and says from when to go on", async () => {
 		const { json } = await register();
+		await notifyAll();
 		const since = api.clock() - 3600_000;
 		const event = { messageId: "msg_a", submissionId: "sub_a", state: "delivered" as const, sequence: 1 };
 		await api.store.webhookDeliveries.insert(
@@ -165,6 +166,7 @@ describe("/v1/webhook-endpoints", () => {
 
 	it("a replay of all of a time takes what is of one millisecond at once, however much, and goes on", async () => {
 		const { json } = await register();
+		await notifyAll();
 		const since = Math.floor(api.clock() / 1_000) * 1_000 - 3600_000;
 		const event = { messageId: "msg_a", submissionId: "sub_a", state: "delivered" as const, sequence: 1 };
 		const most = limits.webhookReplayItemsMax;
@@ -184,6 +186,7 @@ describe("/v1/webhook-endpoints", () => {
 
 	it("a replay of a time ends though everything was told, but never where it began", async (context) => {
 		const { json } = await register();
+		await notifyAll();
 		const since = api.clock() - 3600_000;
 		let looked = 0;
 		context.mock.method(api.store.webhookDeliveries, "pageUp", async (_id: string, itemsMax: number) => {
@@ -259,6 +262,27 @@ describe("/v1/webhook-endpoints", () => {
 				{ $set: { state: "waiting", claim: "another's", nextAt: api.clock() + 60_000 } },
 			);
 		assert.deepEqual(await told({ deliveries: [delivery.id] }), [0, 3], "it is being told");
+	});
+
+	it("is told nothing again while it hears of nothing: a replay says so, and what was told stays so in the log", async () => {
+		const { json } = await register();
+		const replay = async () => {
+			const from = new Date(api.clock() - 60_000).toISOString();
+			return post(`/${json.id}/replay`, { from, states: ["delivered"] });
+		};
+		const early = await replay();
+		assert.deepEqual([early.status, early.json.code], [409, "endpoint_unverified"]);
+		await notifyAll();
+		const message = await cancelled(json.id);
+		await notifyAll();
+		await post(`/${json.id}/disable`);
+		const late = await replay();
+		assert.deepEqual([late.status, late.json.code], [409, "endpoint_disabled"]);
+		await notifyAll();
+		const { json: log } = await api.request(admin, "GET", `${path}/${json.id}/deliveries?limit=1`);
+		assert.deepEqual([log.items[0].message, log.items[0].state], [message, "delivered"]);
+		await post(`/${json.id}/enable`);
+		assert.deepEqual((await replay()).json, { count: 1 });
 	});
 
 	it("disabled by command it is told of nothing; deleted, nothing of it is left", async () => {
