@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatTime } from "../../domain/formatTime.ts";
+import { isEd25519Key } from "../../domain/isEd25519Key.ts";
 import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
 import { machineRoles } from "../../domain/roles.ts";
@@ -317,6 +318,8 @@ async function refuseMore({ store, clock }: Deps, tenantId: string, id: string):
 /** Whether what looks like a key is one: found out here, not when something is to be verified by it. */
 function isKey(jwk: JsonWebKey): boolean {
 	try {
+		// What Node takes for one may be off its curve.
+		if (jwk.kty === "OKP") return isEd25519Key(Buffer.from(jwk.x ?? "", "base64url"));
 		const { asymmetricKeyDetails } = createPublicKey({ key: jwk, format: "jwk" });
 		const { modulusLength, publicExponent } = asymmetricKeyDetails ?? {};
 		if (modulusLength === undefined || publicExponent === undefined) return true;
