@@ -43,7 +43,7 @@ export function createApiKeys(deps: Deps) {
 		/**
 		 * `id`: of the key; where it stands, an earlier run made it and was cut off before it showed its text: another is shown.
 		 * @throws LetheError person_required for a role that is people's; tenant_suspended when the tenant is leaving;
-		 * key_changed when that one was rotated or revoked since; keys_unavailable | store_unavailable
+		 * key_changed when that one was rotated since, or has ended; keys_unavailable | store_unavailable
 		 */
 		async issue(
 			by: string,
@@ -78,7 +78,7 @@ export function createApiKeys(deps: Deps) {
 	/**
 	 * A new text for the same key, which stays the same principal; the text before goes on for `overlapMs`, and any
 	 * earlier one ends now. What `request` made before, and was cut off before it showed it, gives way and nothing else.
-	 * @throws LetheError key_changed when it was revoked or rotated meanwhile; key_without_text
+	 * @throws LetheError key_changed when it has ended, or was rotated meanwhile; key_without_text
 	 */
 	async function rotate(
 		by: string,
@@ -89,6 +89,8 @@ export function createApiKeys(deps: Deps) {
 		const now = deps.clock();
 		const [current, ...earlier] = document.secrets;
 		if (!current) throw new LetheError("key_without_text");
+		const { revokedAt, expiresAt = Number.POSITIVE_INFINITY } = document;
+		if (revokedAt !== undefined || expiresAt <= now) throw new LetheError("key_changed");
 		// Of a key each is younger than the one before, whatever the clock says: the ledger tells them apart by that.
 		const { apiKey, secret } = await createSecret(current.createdAt + 1);
 		const before =

@@ -120,7 +120,7 @@ export const errorCatalogue = {
 	key_changed: {
 		status: 409,
 		retryable: false,
-		title: "The key was revoked, or rotated by somebody else meanwhile: read it again.",
+		title: "The key was revoked or has expired, or somebody else has rotated it meanwhile: read it again.",
 	},
 	endpoint_unverified: {
 		status: 409,

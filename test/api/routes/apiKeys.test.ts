@@ -176,6 +176,19 @@ describe("/v1/api-keys", () => {
 		assert.deepEqual([(await step(id, "rotate")).json.code], ["key_changed"]);
 	});
 
+	it("one that has ended is given no text that would open nothing, and none is entered", async () => {
+		const expiring = await create({ expiresAt: new Date(api.clock() + 60_000).toISOString() });
+		const revoked = await create();
+		await step(revoked.id, "revoke");
+		api.time.offsetMs += 60_001;
+		for (const { id } of [expiring, revoked]) {
+			const { status, json } = await step(id, "rotate");
+			assert.deepEqual([status, json.code], [409, "key_changed"]);
+			assert.ok(!(await actsOf(id)).includes("api_key_rotated"));
+		}
+		api.time.offsetMs = 0;
+	});
+
 	it("revoked, a key opens nothing within a second, and its use is entered once a minute and counted each time", async () => {
 		const { id, apiKey } = await create();
 		assert.equal(await use(apiKey), 200);
