@@ -38,19 +38,23 @@ export function claimedClient({ form, headers }: Pick<Asked, "form" | "headers">
 
 /**
  * The key of the client that asks.
- * @throws LetheError unauthenticated; invalid_request when it shows more than one thing, or nothing
+ * @throws LetheError unauthenticated; invalid_request when it shows more than one thing, or does not say what it shows
  */
 export async function authenticateClient(deps: ClientDeps, asked: Asked): Promise<ApiKeyDocument> {
 	const { form, headers } = asked;
 	const basic = headers.authorization;
 	const ways = [basic, form.client_secret, form.client_assertion].filter((way) => way !== undefined);
-	if (ways.length > 1) throw new LetheError("invalid_request");
+	if (ways.length > 1) throw refusal("one way to authenticate, not more");
 	if (form.client_assertion !== undefined) return readAssertion(deps, asked, form.client_assertion);
 	const { id, secret } = basic === undefined ? { id: form.client_id, secret: form.client_secret } : readBasic(basic);
 	if (id === undefined || secret === undefined) throw new LetheError("unauthenticated");
 	const key = await deps.keyring.open(secret, asked);
 	if (key._id !== id) throw new LetheError("unauthenticated");
 	return key;
+}
+
+function refusal(detail: string): LetheError {
+	return new LetheError("invalid_request", { errors: [{ pointer: "", detail }] });
 }
 
 /** Both parts are form-encoded before they are joined (RFC 6749, 2.3.1). */
@@ -72,7 +76,7 @@ function readIssuer(assertion: string): string | undefined {
 
 async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string): Promise<ApiKeyDocument> {
 	const { form } = asked;
-	if (form.client_assertion_type !== assertionType) throw new LetheError("invalid_request");
+	if (form.client_assertion_type !== assertionType) throw refusal(`client_assertion_type must be ${assertionType}`);
 	const clientId = await orRefuse("unauthenticated", async () => readIssuer(assertion));
 	if (clientId === undefined || (form.client_id ?? clientId) !== clientId) throw new LetheError("unauthenticated");
 	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];

@@ -302,7 +302,7 @@ function takeForms(app: Instance): void {
 function toOAuthError(error: unknown): OAuthError | undefined {
 	if (error instanceof OAuthError) return error;
 	if (error instanceof LetheError) {
-		if (error.code === "invalid_request") return new OAuthError("invalid_request", "one way to authenticate, not more");
+		if (error.code === "invalid_request") return new OAuthError("invalid_request", error.errors[0]?.detail ?? "");
 		if (error.code === "unauthenticated") return new OAuthError("invalid_client", "unknown, expired or revoked");
 		if (error.code === "address_refused") return new OAuthError("invalid_client", errorCatalogue.address_refused.title);
 		return error.code === "proof_invalid"

@@ -297,7 +297,13 @@ describe("access tokens", () => {
 				assert.deepEqual([status, json.error], [401, "invalid_client"], why);
 			}
 			assert.equal((await show(assert_(), { client_id: api.ids.random("apiKey") })).json.error, "invalid_client");
-			assert.equal((await show(assert_(), { client_assertion_type: "x" })).json.error, "invalid_request");
+			for (const type of ["", "x"]) {
+				const { json } = await show(assert_(), { client_assertion_type: type });
+				assert.deepEqual(
+					[json.error, json.error_description.split(" ")[0]],
+					["invalid_request", "client_assertion_type"],
+				);
+			}
 		});
 
 		it("a private key that is sent by mistake is refused, and a key without a text is not given one", async () => {
