@@ -3078,6 +3078,7 @@ export type ErrorCode =
 	| "sso_unlinked"
 	| "sso_taken"
 	| "sso_only"
+	| "no_password"
 	| "enrolment_invalid"
 	| "password_refused"
 	| "cross_origin"

@@ -47,6 +47,12 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "Whoever signs in by single sign-on has nothing else to sign in with.",
 	},
+	no_password: {
+		status: 409,
+		retryable: false,
+		title:
+			"Whoever has only passkeys has no password, and no codes that go with one: an administrator can have them enrol anew with both.",
+	},
 	enrolment_invalid: {
 		status: 401,
 		retryable: false,

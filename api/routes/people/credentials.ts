@@ -16,7 +16,7 @@ import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 
-type Deps = EnrolDeps & Pick<ApiDeps, "evidence">;
+type Deps = EnrolDeps & Pick<ApiDeps, "evidence"> & { store: { people: Pick<ApiDeps["store"]["people"], "find"> } };
 
 const tags = ["people"];
 const params = z.strictObject({ id: z.string().max(64) });
@@ -29,7 +29,7 @@ export function addCredentials(app: Instance, deps: Deps): void {
 
 /**
  * Changes one's own record, in the evidence log first, if the session stands by the record as it is then: nobody adds a way
- * in once what they came by was taken. `decide` throws what refuses it.
+ * in once what they came by was taken. `decide` throws what refuses it: what is refused as things stand is not entered.
  */
 async function change(
 	deps: Deps,
@@ -38,12 +38,16 @@ async function change(
 	decide: (person: Person) => Person,
 ): Promise<void> {
 	const { principal } = request;
+	const { people } = deps.store;
 	const { sessionsFrom } = sessionOf(request).person;
-	await deps.evidence.append([actOf(principal, act.type, { about: principal.id, code: act.code })]);
-	await deps.store.people.change(principal.id, (person) => {
+	const decideStanding = (person: Person): Person => {
 		if (person.endedAt !== undefined || person.sessionsFrom !== sessionsFrom) throw new LetheError("unauthenticated");
 		return decide(person);
-	});
+	};
+	const known = await people.find(principal.id);
+	if (known) decideStanding(known);
+	await deps.evidence.append([actOf(principal, act.type, { about: principal.id, code: act.code })]);
+	await people.change(principal.id, decideStanding);
 }
 
 function addPassword(app: Instance, deps: Deps): void {
@@ -63,9 +67,7 @@ function addPassword(app: Instance, deps: Deps): void {
 			const { person } = sessionOf(request);
 			const password = await hashNew(deps, person, request.body.password);
 			await change(deps, request, { type: "credential_added", code: "password" }, (current) => {
-				// Without codes to go with it, it would sign nobody in.
-				if (current.sso) throw new LetheError("sso_only");
-				if (!current.totp) throw new LetheError("sign_in_failed");
+				requirePassword(current);
 				return { ...current, password, sessionsFrom: deps.clock() };
 			});
 			return reply.code(204).send(null);
@@ -86,10 +88,19 @@ function addPassword(app: Instance, deps: Deps): void {
 		async (request) => {
 			const { codes, recoveryMacs } = await makeRecoveryCodes(deps.personMacs, request.principal.id);
 			const act = { type: "credential_added", code: "recovery_codes" } as const;
-			await change(deps, request, act, (person) => ({ ...person, recoveryMacs }));
+			await change(deps, request, act, (person) => {
+				requirePassword(person);
+				return { ...person, recoveryMacs };
+			});
 			return { recoveryCodes: codes };
 		},
 	);
+}
+
+/** A password without codes, and recovery codes without a password, sign nobody in. @throws LetheError sso_only | no_password */
+function requirePassword({ sso, password, totp }: Person): void {
+	if (sso) throw new LetheError("sso_only");
+	if (!password || !totp) throw new LetheError("no_password");
 }
 
 function addPasskeyReading(app: Instance, deps: Deps): void {

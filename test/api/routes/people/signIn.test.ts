@@ -482,6 +482,27 @@ describe("signing in", () => {
 			const stale = await call("POST", "/passkeys", second.create(offered.json), as);
 			assert.equal(stale.json.code, "fresh_mfa_required");
 		});
+
+		it("goes with no password and no codes: none that would open nothing are given out, and what is refused is not entered as done", async () => {
+			const { id, device } = await withDevice();
+			const as = bearer((await show(device.get(await options()))).json.token);
+			for (const [path, body] of [
+				["/session/recovery-codes", {}],
+				["/session/password", { password }],
+			] as const) {
+				const { status, json } = await call("POST", path, body, as);
+				assert.deepEqual([status, json.code], [409, "no_password"], path);
+			}
+			const [own] = (await call("GET", "/passkeys", undefined, as)).json.items;
+			assert.equal((await call("POST", `/passkeys/${own.id}/remove`, {}, as)).json.code, "last_credential");
+			assert.equal((await call("POST", "/session/end", {}, as)).status, 204);
+			assert.deepEqual((await api.store.people.find(id))?.recoveryMacs, []);
+			const types = (await api.entries(id)).map(({ type }) => type);
+			assert.deepEqual(
+				types.filter((type) => type.startsWith("credential_")),
+				[],
+			);
+		});
 	});
 
 	describe("a session", () => {

@@ -359,8 +359,9 @@ describe("single sign-on", () => {
 		const { items } = (await list.json()) as { items: { id: string }[] };
 		assert.ok(!items.some((one) => one.id === before), "the session of before has ended");
 		assert.ok((await entriesOf("sign_in_failed", idOf(ours))).includes("sso.age"));
-		const own = await post("/passkeys/options", {}, browser);
-		assert.equal(own.json.code, "sso_only", id);
+		for (const path of ["/passkeys/options", "/session/recovery-codes"]) {
+			assert.equal((await post(path, {}, browser)).json.code, "sso_only", `${id} ${path}`);
+		}
 	});
 
 	it("hands a program its session by a code that is nothing without the program's own verifier", async () => {
