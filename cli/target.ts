@@ -43,6 +43,11 @@ export function demoKeyFor(url: string, stack: Pick<StackState, "processes" | "d
 	return isOwn ? stack?.demo?.apiKey : undefined;
 }
 
+/** Where the API of that stack is reached, and what its callers and browsers know it as. */
+export function urlsOf({ processes: { api } }: Pick<StackState, "processes">): { url?: string; publicUrl?: string } {
+	return api?.url === undefined ? {} : { url: api.url, publicUrl: api.publicUrl ?? api.url };
+}
+
 /** @throws Refusal when neither an option nor a running stack names an API */
 export function apiUrl(options: { url?: string | undefined }): string {
 	const stack = readStackFile(stackFilePath(stackDir));
@@ -94,7 +99,6 @@ async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?:
 	const stack = readStackFile(stackFile ?? stackFilePath(stackDir));
 	if (!stack || stack.pid === null) throw new Error(notStarted(roles[0]));
 	const { vault, mongodb, redis, temporal } = stack.servers;
-	const url = stack.processes.api?.url;
 	const { issueCredentials } = await import("../adapters/vault/issue.ts");
 	const issuerToken = readFileSync(vault.issuerTokenFile, "utf8").trim();
 	const credentials: Config["vault"]["credentials"] = {};
@@ -102,7 +106,7 @@ async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?:
 	return {
 		...fromEnvironment,
 		logLevel: "silent",
-		api: { ...fromEnvironment.api, ...(url && { url, publicUrl: url }) },
+		api: { ...fromEnvironment.api, ...urlsOf(stack) },
 		logs: { ...fromEnvironment.logs, dir: fromEnvironment.logs.dir ?? logDirOf(stack.dir) },
 		ledgerDir: fromEnvironment.ledgerDir ?? ledgerDirOf(stack.dir),
 		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },

@@ -114,7 +114,8 @@ export async function startProcesses(
 
 	async function start(name: ProcessName): Promise<void> {
 		const logFile = join(stack.logDir, `${name}.log`);
-		const url = name === "api" ? { url: apiUrl, tlsUrl } : name === "carrier" ? { url: carrierUrl } : {};
+		const ofApi = { url: apiUrl, tlsUrl, publicUrl: shared.LETHE_PUBLIC_URL };
+		const url = name === "api" ? ofApi : name === "carrier" ? { url: carrierUrl } : {};
 		stack.update((state) => {
 			state.processes[name] = { pid: null, logFile, ...url };
 		});

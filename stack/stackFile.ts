@@ -11,7 +11,14 @@ type Server = {
 	dataDir: string | null;
 	logFile: string | null;
 };
-type OwnProcess = { pid: number | null; logFile: string; url?: string | undefined; tlsUrl?: string | undefined };
+type OwnProcess = {
+	pid: number | null;
+	logFile: string;
+	url?: string | undefined;
+	tlsUrl?: string | undefined;
+	/** As callers and browsers see it, where that is not `url`. */
+	publicUrl?: string | undefined;
+};
 
 /** `pid` null: nothing runs. Ports are remembered for the next start. The demo key opens the demo tenant only. */
 export type StackState = {

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { demoKeyFor } from "../../cli/target.ts";
+import { demoKeyFor, urlsOf } from "../../cli/target.ts";
 import type { StackState } from "../../stack/stackFile.ts";
 import { credentialsOf } from "../adapters/vault/helper.ts";
 import { makeClone } from "../harness/clone.ts";
@@ -248,6 +248,14 @@ describe("lethe in a clone in which nothing was started", () => {
 			assert.equal(demoKeyFor(other, stack), undefined, other);
 		}
 		assert.equal(demoKeyFor(api.url, undefined), undefined);
+	});
+
+	it("names to others the URL that browsers know the API of this folder by, where that is another than its own", () => {
+		const api = { pid: 1, logFile: "", url: "http://127.0.0.1:8080" };
+		const publicUrl = "http://localhost:8080";
+		assert.deepEqual(urlsOf({ processes: { api: { ...api, publicUrl } } }), { url: api.url, publicUrl });
+		assert.deepEqual(urlsOf({ processes: { api } }), { url: api.url, publicUrl: api.url });
+		assert.deepEqual(urlsOf({ processes: {} }), {});
 	});
 
 	it("policy decide says where the one that runs here has other policies than it decided by, and answers the same", async () => {
