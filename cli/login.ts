@@ -17,6 +17,9 @@ type Session = { personId: string; roles: string[]; endsAt: string; token: strin
 type Offer = { login: string; totp: { secret: string; uri: string } };
 type Ask = ReturnType<typeof createAsk>["ask"];
 
+// Enough for a code that was mistyped, and one that was over by the time that it came.
+const codesMax = 5;
+
 const faults: Record<PasswordFault, string> = {
 	too_short: `it has fewer than ${limits.passwordCharactersMin} characters. Choose a longer one.`,
 	too_long: `it has more than ${limits.passwordCharactersMax} characters. Choose a shorter one.`,
@@ -138,13 +141,28 @@ async function enrol(url: string, ask: Ask, { json }: Options): Promise<Session>
 	const fault = findPasswordFault(password, [login]);
 	if (fault) throw new Refusal(`password_refused: ${faults[fault]} Run this again; the token is still good.`);
 	tell(`Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
-	const code = await ask("Code that the app shows: ");
-	const body = { token, password, code, as: "token" };
-	const done = await post<Session & { recoveryCodes: string[] }>(url, "/v1/enrolment/complete", body);
-	const { recoveryCodes, ...session } = done;
+	const { recoveryCodes, ...session } = await completeEnrolment(url, ask, { token, password });
 	tell("Recovery codes, each good once with your password. Keep them; they are not shown again:");
 	for (const one of recoveryCodes) tell(`  ${one}`);
 	return session;
+}
+
+/** Asks anew for a code that does not hold: to run the command again makes what was just set up in the app void. */
+async function completeEnrolment(
+	url: string,
+	ask: Ask,
+	setUp: { token: string; password: string },
+): Promise<Session & { recoveryCodes: string[] }> {
+	for (let left = codesMax; ; left--) {
+		const code = await ask("Code that the app shows: ");
+		try {
+			return await post(url, "/v1/enrolment/complete", { ...setUp, code, as: "token" });
+		} catch (error) {
+			const isOfCode = error instanceof Refusal && (error.status === 400 || error.status === 401);
+			if (!isOfCode || left <= 1) throw error;
+			console.error(error.message);
+		}
+	}
 }
 
 function describe({ personId, roles, endsAt }: Session): string {

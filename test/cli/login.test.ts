@@ -67,7 +67,12 @@ describe("lethe login", () => {
 		const out = text(enrolling.child.stdout);
 		enrolling.child.stdin?.write(`${token}\n${password}\n`);
 		[, secret = ""] = await enrolling.says(/^ {2}([A-Z2-7]{32})$/m);
-		enrolling.child.stdin?.write(`${nextCode()}\n`);
+		// Mistyped, it is asked for again: run anew, the command would make another secret.
+		const right = nextCode();
+		enrolling.child.stdin?.write(
+			`${right.slice(1)}\n${right.replace(/^./, (digit) => String((Number(digit) + 5) % 10))}\n`,
+		);
+		enrolling.child.stdin?.write(`${right}\n`);
 		assert.equal(await enrolling.exited, 0, enrolling.output());
 		assert.match(enrolling.output(), /otpauth:\/\/totp\/Lethe:kim\?/);
 		assert.equal(enrolling.output().match(/^ {2}\w{4}-\w{4}-\w{4}-\w{4}$/gm)?.length, 10);
