@@ -33,6 +33,7 @@ const alertEveryMs = 60_000;
 const noteEveryMs = 60_000;
 const networkEveryMs = 24 * 3600_000;
 const rememberedMax = 20_000;
+const never = Number.NEGATIVE_INFINITY;
 
 export function createWatch(deps: WatchDeps) {
 	const alerted = createTimes();
@@ -78,11 +79,16 @@ export function createWatch(deps: WatchDeps) {
 		const now = deps.clock();
 		const network = networkOf(address);
 		// Now and again the hash is looked at too, whose key may have another version since.
-		const isKnown = !seen.isOlder(`${key._id} ${network}`, now - networkEveryMs);
+		const name = `${key._id} ${network}`;
+		const isKnown = !seen.isOlder(name, now - networkEveryMs);
 		const added = isKnown ? undefined : await newNetwork(key, network);
-		// Where it came from first is no news.
-		if (added && !added.instead && key.seenFrom?.length) await alert(key, "new_address", requestId);
-		if (!isKnown) seen.set(`${key._id} ${network}`, now);
+		// Where it came from first is no news, and neither is what came from there meanwhile: of a moment ago the key, as it is
+		// remembered, tells nothing yet.
+		const isFirst = !key.seenFrom?.length && seen.isOlder(key._id, never);
+		const isNews = added && !added.instead && !isFirst && seen.isOlder(name, never);
+		seen.set(key._id, now);
+		if (isNews) await alert(key, "new_address", requestId);
+		if (!isKnown) seen.set(name, now);
 		const isDue = noted.isOlder(key._id, now - noteEveryMs) && (key.lastUsedAt ?? 0) <= now - noteEveryMs;
 		if (!isDue && !added) return;
 		noted.set(key._id, now);
@@ -98,8 +104,8 @@ export function createWatch(deps: WatchDeps) {
 function createTimes() {
 	const times = new Map<string, number>();
 	return {
-		/** Also when nothing is known of it; with -Infinity only then. */
-		isOlder: (key: string, than: number): boolean => (times.get(key) ?? Number.NEGATIVE_INFINITY) <= than,
+		/** Also when nothing is known of it; with `never` only then. */
+		isOlder: (key: string, than: number): boolean => (times.get(key) ?? never) <= than,
 		set(key: string, at: number): void {
 			times.delete(key);
 			times.set(key, at);

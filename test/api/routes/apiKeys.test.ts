@@ -246,6 +246,16 @@ describe("/v1/api-keys", () => {
 		api.time.offsetMs = 0;
 	});
 
+	it("of a new key's first two networks the second is entered, however soon after the first it comes", async () => {
+		const toldOf = async (...addresses: string[]) => {
+			const { id, apiKey } = await create();
+			await Promise.all(addresses.map((address) => use(apiKey, address)));
+			return (await actsOf(id)).filter((act) => act === "credential_alert new_address").length;
+		};
+		assert.equal(await toldOf("192.0.2.1", "203.0.113.7"), 1);
+		assert.equal(await toldOf("192.0.2.1", "192.0.2.1", "192.0.2.1"), 0);
+	});
+
 	it("its last use is written once a minute, beside the requests", async () => {
 		const { id, apiKey } = await create();
 		await use(apiKey);
