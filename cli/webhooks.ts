@@ -38,7 +38,7 @@ export function webhooksCommand(): Command {
 			{ path: (id) => `${pathOf(id)}/deliveries`, line: deliveryLine, example: "lethe webhooks deliveries whe_…" },
 		),
 	);
-	for (const command of [addCommand(), removeCommand(), replayCommand()]) webhooks.addCommand(command);
+	for (const command of [addCommand(), removeCommand(), replayCommand(), rotateCommand()]) webhooks.addCommand(command);
 	for (const [name, about] of Object.entries(steps)) {
 		const [command, example] = [new Command(name).description(about), `lethe webhooks ${name} whe_…`];
 		webhooks.addCommand(stepOf<Endpoint>(command, { base, of: "endpoint", lines: linesOf, example }));
@@ -50,7 +50,6 @@ const steps = {
 	verify: "send an endpoint a challenge once more",
 	enable: "tell an endpoint of messages again; what it missed is told by a replay",
 	disable: "tell an endpoint of nothing until it is enabled",
-	"rotate-secret": "make a new secret, shown this once; the one before signs for a day beside it",
 };
 
 function addCommand(): Command {
@@ -100,6 +99,19 @@ function replayCommand(): Command {
 					`${count} delivery(ies) wait to be told again`,
 					...(next ? [`there are more: ask again with --from ${next}`] : []),
 				]);
+			}),
+		);
+}
+
+function rotateCommand(): Command {
+	const command = new Command("rotate-secret").description("make a new secret, shown this once");
+	return addExample(withAct(command), "lethe webhooks rotate-secret whe_… --keep-for PT0S")
+		.argument("<id>", "the endpoint's id")
+		.option("--keep-for <duration>", "how long those of before go on signing (P1D); PT0S for one that leaked")
+		.action((id: string, options: TargetOptions & { keepFor?: string }) =>
+			act("webhooks rotate-secret", async () => {
+				const { keepFor } = options;
+				show(options, await call<Endpoint>(options, `${pathOf(id)}/rotate-secret`, { keepFor }), linesOf);
 			}),
 		);
 }

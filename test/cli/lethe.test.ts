@@ -50,7 +50,7 @@ const commands = [
 	...["list", "check", "record", "lift"].map((name) => ["opt-outs", name]),
 	...["list", "check", "record", "withdraw"].map((name) => ["consents", name]),
 	...["list", "show", "create", "retire"].map((name) => ["templates", name]),
-	...["list", "deliveries", "add", "remove", "replay", "verify"].map((name) => ["webhooks", name]),
+	...["list", "deliveries", "add", "remove", "replay", "rotate-secret", "verify"].map((name) => ["webhooks", name]),
 	["alerts"],
 	["api-keys", "list"],
 	["login"],
