@@ -21,6 +21,7 @@ type Message = {
 	expiresAt: string;
 	held: boolean;
 	decision: { allowed: boolean; reasons?: string[] };
+	evidence: { type: string; code?: string }[];
 	attempts: { number: number; state: string; startedAt: string; code?: string; sendQueue?: string }[];
 	retention: Record<string, Kept | undefined>;
 	certificates: string[];
@@ -113,20 +114,28 @@ function lineOf({ id, state, stateAt, category, country, sendQueue = "", clientR
 }
 
 function linesOf(message: Message): string[] {
-	const { id, acceptedAt, releaseAt, expiresAt, held, decision, attempts, retention, certificates } = message;
+	const { id, state, acceptedAt, releaseAt, expiresAt, held, decision, attempts, retention, certificates } = message;
 	const { allowed, reasons = [] } = decision;
 	const release = releaseAt ? `, sent not before ${releaseAt}` : "";
 	return [
 		lineOf(message),
 		`  accepted ${acceptedAt}${release}, given up at ${expiresAt}`,
 		`  ${allowed ? "allowed" : "refused"} (${reasons.join(", ")}): \`lethe policy explain ${id}\` says why`,
-		...attempts.map(({ number, state, startedAt, code, sendQueue }) =>
-			[`  attempt ${number} ${state} since ${startedAt}`, sendQueue, code].filter(Boolean).join("  "),
+		...attempts.map((one) =>
+			[`  attempt ${one.number} ${one.state} since ${one.startedAt}`, one.sendQueue, one.code]
+				.filter(Boolean)
+				.join("  "),
 		),
+		// What was allowed at its acceptance may have been refused since.
+		...(state === "rejected" ? [`  rejected: ${codeOf(message)}`] : []),
 		...(held ? ["  held: nothing of it is erased"] : []),
 		...Object.entries(retention).flatMap(([object, kept]) => (kept ? [`  ${keptOf(object, kept)}`] : [])),
 		...certificates.map((one) => `  certificate ${one}`),
 	];
+}
+
+function codeOf({ evidence, state }: Message): string {
+	return evidence.findLast(({ type }) => type === state)?.code ?? "";
 }
 
 function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {

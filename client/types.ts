@@ -1236,6 +1236,28 @@ noted: {
 code: string
 means: string
 }[]
+/**
+ * That it was rejected after it had been accepted: the rule, where a policy did. All else is said of the acceptance.
+ */
+rejected?: {
+at: string
+code: string
+rule?: {
+rule: string
+version: string
+says: string
+when: string
+/**
+ * The same for a line: of more than five values their number and the first three.
+ */
+whenBriefly: string
+citations: string[]
+basis?: string
+confidence?: string
+verifiedOn?: string
+note?: string
+}
+}
 decisive?: {
 rule: string
 version: string

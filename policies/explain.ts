@@ -45,6 +45,8 @@ export type Explanation = {
 	mode: "enforced" | "monitor";
 	/** Why those would have. */
 	noted: { code: string; means: string }[];
+	/** That it was rejected after it had been accepted: why in a word, and by which rule where a policy did. */
+	rejected?: { at: string; code: string; rule?: RuleWords };
 	decisive?: RuleWords;
 	others: RuleWords[];
 	releaseUtc?: string;
@@ -71,9 +73,9 @@ export type Replay = { agrees: boolean; missing: PackRef[]; differences: string[
 
 type Judged = Pick<
 	Message,
-	"_id" | "facts" | "decision" | "excluded" | "reroutes" | "retimings" | "retention" | "abuse" | "holds"
+	"_id" | "facts" | "decision" | "excluded" | "reroutes" | "retimings" | "retention" | "abuse" | "holds" | "evidence"
 >;
-type Known = Pick<Policies, "pinned" | "file" | "versions">;
+type Known = Pick<Policies, "pinned" | "file" | "versions" | "inForce">;
 
 /** @throws LetheError policies_unavailable */
 export function explain(message: Judged, policies: Known): Explanation {
@@ -90,6 +92,7 @@ export function explain(message: Judged, policies: Known): Explanation {
 		reasons: decision.reasons.map(toWords),
 		mode: noted.length > 0 ? "monitor" : "enforced",
 		noted: noted.map(toWords),
+		...explainRejection(message, policies),
 		...(decisive ? { decisive } : {}),
 		others,
 		...(decision.deferUntilUtc ? { releaseUtc: decision.deferUntilUtc } : {}),
@@ -101,6 +104,17 @@ export function explain(message: Judged, policies: Known): Explanation {
 		retimings: explainRetimings(message),
 		replay: replay(message, policies),
 	};
+}
+
+/** The rule stands in the entry before, by the same update; its words are those in force then. */
+function explainRejection({ evidence, facts }: Judged, policies: Known): Pick<Explanation, "rejected"> {
+	const index = evidence.findLastIndex(({ type }) => type === "rejected");
+	const [before, entry] = [evidence[index - 1], evidence[index]];
+	if (entry?.code === undefined) return {};
+	const { at, code } = entry;
+	const id = before?.type === "decided" && before.at === at ? before.code : undefined;
+	const rule = id === undefined ? undefined : describe(id, policies.inForce(at).files, facts);
+	return { rejected: { at: formatInstant(at), code, ...(rule ? { rule } : {}) } };
 }
 
 function toWords(code: string): { code: string; means: string } {

@@ -26,6 +26,7 @@ type Answer = {
 	reasons: { code: string; means: string }[];
 	mode: "enforced" | "monitor";
 	noted: { code: string; means: string }[];
+	rejected?: { at: string; code: string; rule?: Rule };
 	decisive?: Rule;
 	others: Rule[];
 	releaseUtc?: string;
@@ -57,9 +58,11 @@ async function explain(id: string, options: TargetOptions): Promise<number> {
 }
 
 function describe(answer: Answer): string[] {
-	const { messageId, allowed, judgedAt, reasons, mode, noted, decisive, others, packs, retimings } = answer;
+	const { messageId, allowed, judgedAt, reasons, mode, noted, rejected, decisive, others, packs, retimings } = answer;
 	return [
-		`${messageId}: ${allowed ? "may be sent" : "may not be sent"}, judged as of ${judgedAt}`,
+		...(rejected ? [`${messageId}: rejected at ${rejected.at}: ${rejected.code}`] : []),
+		...(rejected?.rule ? ruleLines(rejected.rule) : []),
+		`${rejected ? "When it was accepted" : messageId}: ${allowed ? "may be sent" : "may not be sent"}, judged as of ${judgedAt}`,
 		...reasons.map(({ code, means }) => `  ${code}: ${means}`),
 		...(decisive ? ["Decisive rule:", ...ruleLines(decisive)] : []),
 		...(others.length > 0 ? ["Other rules that counted:", ...others.flatMap(ruleLines)] : []),

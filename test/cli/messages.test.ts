@@ -54,6 +54,15 @@ describe("lethe messages, against an API", () => {
 		await messages.updateOne({ _id: ids[1] as string }, { $set: overdue });
 		assert.match((await run(`show ${ids[1]}`)).out, /^ {2}content not erased yet, due since \S+Z$/m);
 		assert.equal(JSON.parse((await run(`show ${ids[0]} --json`)).out).id, ids[0]);
+		const evidence = [{ at: Date.now(), type: "rejected", code: "policy_denied" }];
+		await messages.updateOne({ _id: ids[1] as string }, { $set: { state: "rejected", evidence } });
+		const rejected = (await run(`show ${ids[1]}`)).out;
+		assert.match(
+			rejected,
+			/^ {2}allowed \(.*\n {2}rejected: policy_denied$/m,
+			"what was allowed and then refused says so",
+		);
+		await messages.updateOne({ _id: ids[1] as string }, { $set: { state: "accepted", evidence: [] } });
 		const absent = await run("show msg_x");
 		assert.deepEqual([absent.code, /^lethe messages show: not_found: [^\n]+\n$/.test(absent.error)], [1, true]);
 	});

@@ -2,17 +2,18 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EvidenceEntry } from "../../domain/message.ts";
 import { explain } from "../../policies/explain.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { openPolicies } from "../../policies/index.ts";
 
 const policies = openPolicies();
 
-function explained(document: object) {
+function explained(document: object, evidence: EvidenceEntry[] = []) {
 	const facts = parseFacts({ recipientCountry: "US", recipientRegion: "US-CA", category: "health", ...document });
 	const decision = policies.evaluate(facts);
 	return explain(
-		{ _id: "msg_a", facts, decision, excluded: policies.excluded(facts), retention: {}, holds: [] },
+		{ _id: "msg_a", facts, decision, excluded: policies.excluded(facts), retention: {}, holds: [], evidence },
 		policies,
 	);
 }
@@ -40,4 +41,24 @@ test("a rule with many spellings is told in a line by their number, and beside i
 	const long = [decisive, ...others].find((rule) => (rule?.when.split(" or ").length ?? 0) > 10);
 	assert.match(long?.whenBriefly ?? "", /one of \d+ names, such as [^,]+, [^,]+, [^,]+/);
 	assert.ok((long?.whenBriefly.length ?? 0) < (long?.when.length ?? 0));
+});
+
+test("what was allowed and then rejected says by which rule, in the words that were in force then", () => {
+	const at = Date.parse("2026-11-26T20:00:00Z");
+	const document = { category: "transactional", context: { evaluatedAt: "2026-11-25T20:00:00Z" } };
+	const rejected = { at, type: "rejected", code: "policy_denied" } as const;
+	const decided = { at, type: "decided", code: "defaults.opted-out-of-all" } as const;
+	const said = explained(document, [decided, rejected, { at: at + 1, type: "erased", code: "content" }]);
+	assert.equal(said.allowed, true);
+	assert.deepEqual([said.rejected?.at, said.rejected?.code], ["2026-11-26T20:00:00Z", "policy_denied"]);
+	const { rule, version, citations } = said.rejected?.rule ?? {};
+	assert.deepEqual([rule, version], ["defaults.opted-out-of-all", "1.4.0"]);
+	assert.deepEqual(citations, ["Lethe default: an opt-out of all blocks everything"]);
+	// A carrier decides by no rule, and what was decided at another time is not why.
+	const byCarrier = explained(document, [
+		{ ...decided, at: at - 1 },
+		{ ...rejected, code: "number_gone" },
+	]);
+	assert.deepEqual(byCarrier.rejected, { at: "2026-11-26T20:00:00Z", code: "number_gone" });
+	assert.equal(explained(document, [decided]).rejected, undefined);
 });

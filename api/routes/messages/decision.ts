@@ -12,7 +12,7 @@ import { viewExplanation } from "../policies/view.ts";
 
 type DecisionDeps = TenantsDeps & {
 	store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> };
-	packs: Pick<ApiDeps["packs"], "pinned" | "file" | "versions">;
+	packs: Pick<ApiDeps["packs"], "pinned" | "file" | "versions" | "inForce">;
 };
 
 export function addDecision(app: Instance, deps: DecisionDeps): void {

@@ -76,8 +76,10 @@ export function viewProposalDetail(proposal: Proposal, policies: Pick<Policies, 
 }
 
 export function viewExplanation(explanation: Explanation, asking: Asking) {
+	const { rejected } = explanation;
 	return {
 		...explanation,
+		rejected: rejected && { ...rejected, rule: rejected.rule && viewRule(rejected.rule) },
 		decisive: explanation.decisive && viewRule(explanation.decisive),
 		others: explanation.others.map(viewRule),
 		retention: explanation.retention.map(({ min, max, ...dates }) => ({
