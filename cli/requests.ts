@@ -24,7 +24,7 @@ type View = {
 		extensionToldAt?: string;
 	};
 	reference?: string;
-	identity?: { confirmed: boolean; ownedFrom: string; ownedUntil?: string };
+	identity?: { confirmed: boolean; checkedAt: string; ownedFrom: string; ownedUntil?: string };
 	tasks: {
 		name: string;
 		reasons: string[];
@@ -59,6 +59,8 @@ const said = {
 	certify: "under way, being certified",
 	done: "done",
 } as const;
+/** What was asked for and is not to be done: it ends where it was. */
+const givenUpOutcomes = ["refused", "withdrawn"];
 
 /** Exit 0: done; 1: a negative answer; 2: misuse. */
 export function requestsCommand(): Command {
@@ -279,12 +281,17 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	}
 	// Said of what was: an extension, an acknowledgement or the answer may have come since.
 	for (const { code, at } of view.alerts) console.log(`  reminder ${code} at ${at}`);
-	if (view.erasure) console.log(`  erasure ${said[view.erasure.step]}: ${view.erasure.erasedCount} object(s) erased`);
+	if (view.erasure) console.log(`  erasure ${erasureOf(view)}: ${view.erasure.erasedCount} object(s) erased`);
 	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
 		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""}${inBrackets(citations)}`);
 	}
 	if (view.erasure?.recheckAt) console.log(`  looked at again at ${view.erasure.recheckAt}`);
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
+}
+
+function erasureOf({ erasure, closed }: View): string {
+	if (erasure && !givenUpOutcomes.includes(closed?.outcome ?? "")) return said[erasure.step];
+	return "stopped";
 }
 
 /** What stands by the request, whatever becomes of it: others end it. */
@@ -294,6 +301,7 @@ function placedBy(view: View): string[] {
 	return [
 		...(reference ? [`reference ${reference}`] : []),
 		...(identity?.confirmed ? [`the number was theirs from ${identity.ownedFrom} to ${until}`] : []),
+		...(identity?.confirmed === false ? [`the check of ${identity.checkedAt} has failed: nothing begins`] : []),
 		...restrictionOf(view),
 		...(optOutId ? [`opt-out ${optOutId}`] : []),
 	];

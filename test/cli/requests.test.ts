@@ -114,6 +114,20 @@ describe("lethe requests, against an API", () => {
 		assert.match(closed.out, new RegExp(`^closed: withdrawn\nrestricted by ${holdId}: `, "m"));
 	});
 
+	it("tells that a check of who asks has failed, and of an erasure that was refused that it stopped", async () => {
+		const asked = ["--number", "+4915112345883", "--kind", "erasure"];
+		const [id = ""] = (await run("record", ...asked)).out.split(" ");
+		const proof = ["--method", "id_document", "--evidence", "case-b", "--owned-from", "2021-01-01T00:00:00Z"];
+		await run("identity", id, ...proof, "--failed");
+		assert.match((await run("show", id)).out, /^ {2}the check of \S+Z has failed: nothing begins$/m);
+		await run("identity", id, ...proof);
+		const begun = (await run("show", id)).out;
+		assert.match(begun, /^ {2}erasure under way: 0 object\(s\) erased$/m);
+		assert.ok(!begun.includes("has failed"), begun);
+		await run("close", id, "--outcome", "refused", "--ground", "not_theirs");
+		assert.match((await run("show", id)).out, /^ {2}erasure stopped: 0 object\(s\) erased$/m);
+	});
+
 	it("names some of the messages that a task is about, and tells reminders as what was", async () => {
 		const recorded = await run("record", "--number", "+4915112345884", "--kind", "erasure", "--json");
 		const { id } = JSON.parse(recorded.out);
