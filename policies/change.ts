@@ -2,6 +2,8 @@
 
 import { isMap, isScalar, isSeq, parseDocument, stringify } from "yaml";
 import { LetheError } from "../domain/errors.ts";
+import { readPackText } from "./packText.ts";
+import { refusedPack } from "./refusedPack.ts";
 
 /** A value of one rule: `path` names fields, list items by number, by the object that they are about, or `*` for all. */
 export type RuleChange = { rule: string; path: string; value: string | number | boolean | null };
@@ -42,16 +44,15 @@ export function readName(text: string): { pack: string; version: string; effecti
 	const document = parseDocument(text, { schema: "core", uniqueKeys: false });
 	const field = (name: string) => (isMap(document.contents) ? document.get(name) : undefined);
 	const [pack, version, effectiveFrom] = [field("id"), field("version"), field("effectiveFrom")];
-	const [error] = document.errors;
 	const known = typeof pack === "string" && typeof version === "string" && /^[a-z][\w-]{0,39}$/.test(pack);
-	if (known && !error && /^[\w.-]{1,20}$/.test(version)) {
+	if (known && document.errors.length === 0 && /^[\w.-]{1,20}$/.test(version)) {
 		return { pack, version, ...(typeof effectiveFrom === "string" ? { effectiveFrom } : {}) };
 	}
-	const line = error?.linePos?.[0].line ?? 1;
-	const message = error ? `not YAML: ${error.message.split("\n")[0]}` : "names no pack: `id` and `version` are missing";
-	const detail = `line ${line}: ${message}. Start from the version in force.`;
-	throw new LetheError("policy_refused", { errors: [{ pointer: "/text", detail }] });
+	const { faults } = readPackText(text);
+	throw refusedPack(faults.length > 0 ? faults : [unnamed]);
 }
+
+const unnamed = { line: 1, message: "its `id` or `version` is too long", mend: "Start from the version in force." };
 
 type Edit = { start: number; end: number; text: string };
 

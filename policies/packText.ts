@@ -11,6 +11,7 @@ import {
 	type Pair,
 	parseDocument,
 	visit,
+	type YAMLError,
 } from "yaml";
 import type { z } from "zod";
 import { limits } from "../domain/limits.ts";
@@ -41,11 +42,7 @@ export function readPackText(text: string): PackText {
 function readAnew(text: string): Omit<PackText, "lineOf"> {
 	const { document, lineOf, lineAt } = parse(text);
 	const broken = [...document.errors, ...document.warnings].slice(0, limits.packFaultsMax);
-	const faults: PackFault[] = broken.map(({ message, linePos }) => ({
-		line: linePos?.[0].line ?? 1,
-		message: `not YAML: ${message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`,
-		mend: "Correct the line.",
-	}));
+	const faults: PackFault[] = broken.map(toFault);
 	if (faults.length === 0) faults.push(...findDoubles(document, lineAt));
 	if (faults.length > 0) return { faults };
 	let value: unknown;
@@ -55,7 +52,7 @@ function readAnew(text: string): Omit<PackText, "lineOf"> {
 		const message = "not YAML: its aliases repeat too much";
 		return { faults: [{ line: 1, message, mend: "Write some of them out." }] };
 	}
-	const result = packSchema.safeParse(value, { reportInput: true });
+	const result = packSchema.safeParse(value, { reportInput: true, error: sayTooSmall });
 	if (result.success) return { file: result.data, faults: [] };
 	const { issues } = result.error;
 	const mistyped = issues
@@ -134,6 +131,28 @@ function toValue(document: Document): unknown {
 	return document.toJS({ maxAliasCount: 50 });
 }
 
+function toFault({ code, message, linePos }: YAMLError): PackFault {
+	const line = linePos?.[0].line ?? 1;
+	if (code === "MULTIPLE_DOCS") {
+		return {
+			line,
+			message: "a second text begins at this ---",
+			mend: "Leave one of them, each is proposed by itself.",
+		};
+	}
+	const said = message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "");
+	return { line, message: `not YAML: ${said}`, mend: "Correct the line." };
+}
+
+/** In words for who writes no programs; what the schema says itself stands. */
+function sayTooSmall(issue: z.core.$ZodRawIssue): string | undefined {
+	if (issue.code !== "too_small") return undefined;
+	if (issue.origin === "array") return "there is nothing in it";
+	return issue.origin === "string" ? `shorter than ${issue.minimum} characters` : `less than ${issue.minimum}`;
+}
+
+const kinds: Record<string, string> = { string: "a text", array: "a list", object: "a set of fields" };
+
 function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[] {
 	const path = [...at, ...issue.path];
 	const where = path.map(String).join(".") || "the file";
@@ -150,13 +169,14 @@ function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[]
 	if (issue.code === "invalid_value") {
 		const values = issue.values.map(String);
 		const message = `${where}: ${say(issue.input)} is not one of its values`;
-		return [{ line, message, mend: suggest(String(issue.input), values, "Use one of them:") }];
+		return [{ line, message, mend: suggest(String(issue.input), values, "Use one of docs/reasons.md.") }];
 	}
 	if (issue.code === "invalid_type") {
 		if (issue.input === undefined) return [{ line, message: `${where} is missing`, mend: "Add it." }];
-		return [
-			{ line, message: `${where}: ${say(issue.input)} is not ${issue.expected}`, mend: `Give ${issue.expected}.` },
-		];
+		const expected = kinds[issue.expected] ?? issue.expected;
+		const isBare = issue.expected === "string" && (typeof issue.input === "number" || typeof issue.input === "boolean");
+		const mend = isBare ? "Put it in quotes." : `Give ${expected}.`;
+		return [{ line, message: `${where}: ${say(issue.input)} is not ${expected}`, mend }];
 	}
 	return [{ line, message: `${where}: ${issue.message}`, mend: "Correct it." }];
 }

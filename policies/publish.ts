@@ -7,12 +7,13 @@ import type { PolicyVersion, Proposal, ProposalChange, Simulation } from "../dom
 import { draftChange, type RuleChange, readName } from "./change.ts";
 import { checkPack } from "./check.ts";
 import { formatInstant } from "./durations.ts";
-import { PackError, type PackFault } from "./faults.ts";
+import { PackError } from "./faults.ts";
 import type { Policies } from "./index.ts";
 import { hashText } from "./load.ts";
 import { indexPacks, type LoadedPack } from "./packSet.ts";
 import { linesIn } from "./packText.ts";
 import { compareVersions, nextMinorVersion, nextVersion } from "./published.ts";
+import { refusedPack } from "./refusedPack.ts";
 import { makeVersion } from "./revisions.ts";
 
 export type PublishDeps = {
@@ -86,7 +87,7 @@ function createSteps(deps: PublishDeps) {
 			const proposal = await read(id);
 			if (proposal.state !== "draft") throw wrongState(proposal);
 			const { errors, cases } = checkPack(proposal.text, undefined, deps.policies.packs());
-			if (errors.length > 0) throw refused(errors);
+			if (errors.length > 0) throw refusedPack(errors);
 			return move(id, { to: "checked", by, set: { check: { at: deps.clock(), caseCount: cases.length } } });
 		},
 
@@ -276,33 +277,21 @@ function inForceFrom(now: number, effectiveFrom: string | undefined): number {
 
 function requireFit(proposal: Proposal, effectiveFrom: number, packs: LoadedPack[]): void {
 	const { errors, pack } = checkPack(proposal.text, undefined, packs);
-	if (!pack || errors.length > 0) throw refused(errors);
+	if (!pack || errors.length > 0) throw refusedPack(errors);
 	const { effectiveTo } = pack;
 	if (effectiveTo !== undefined && Date.parse(effectiveTo) <= effectiveFrom) {
 		const message = `effectiveTo: ${effectiveTo} is over before it can begin, at ${formatInstant(effectiveFrom)}`;
 		const mend = "Propose it again with a later end, or publish it for an earlier day.";
-		throw refused([{ line: linesIn(proposal.text)(["effectiveTo"]), message, mend }]);
+		throw refusedPack([{ line: linesIn(proposal.text)(["effectiveTo"]), message, mend }]);
 	}
 	try {
 		const file = { ...pack, effectiveFrom: formatInstant(effectiveFrom) };
 		indexPacks([...packs, { file, sha256: proposal.sha256 }]);
 	} catch (error) {
-		throw error instanceof PackError ? refused(error.faults) : error;
+		throw error instanceof PackError ? refusedPack(error.faults) : error;
 	}
 }
 
 function wrongState({ state, publishing }: Proposal): LetheError {
 	return new LetheError("proposal_state", { extra: { state: publishing ? "publishing" : state } });
-}
-
-/** The faults as the errors of a problem document. */
-function refused(faults: readonly PackFault[]): LetheError {
-	const errors = faults.map(({ line, message, mend }) => ({
-		pointer: "/text",
-		detail: `line ${line}: ${message}. ${mend}`,
-	}));
-	return new LetheError("policy_refused", {
-		errors,
-		extra: { faults: faults.map(({ line, message, mend }) => ({ line, message, mend })) },
-	});
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LetheError } from "../../domain/errors.ts";
 import { draftChange, type RuleChange, readName } from "../../policies/change.ts";
 import { describeDifference, diffPacks } from "../../policies/diff.ts";
 import { readPacks, readShipped } from "../../policies/load.ts";
@@ -121,4 +122,24 @@ test("every rule of every shipped pack can be put in words", () => {
 	}
 	assert.equal(describeDuration("P1Y2M"), "1 year 2 months");
 	assert.equal(describeDuration("PT10M"), "10 minutes");
+});
+
+test("a text that can't be told by its name is refused with what is wrong of it, and where", () => {
+	const text = readShipped("de", "1.0.0");
+	const told = (changed: string) => {
+		try {
+			return readName(changed);
+		} catch (error) {
+			assert.equal((error as LetheError).code, "policy_refused");
+			return (error as LetheError).errors[0]?.detail;
+		}
+	};
+	assert.match(
+		String(told(text.replace("version: 1.0.0", "version: 1.2"))),
+		/^line \d+: version: 1\.2 is not a text\. /,
+	);
+	assert.match(String(told(text.replace("id: de\n", "id: DE\n"))), /^line \d+: id: not lower-case words/);
+	assert.match(String(told(`${text}---\n${text}`)), /^line \d+: a second text begins/);
+	assert.match(String(told(text.replace("version: 1.0.0\n", ""))), /version is missing/);
+	assert.match(String(told(text.replace("version: 1.0.0", `version: 1.0.${"1".repeat(30)}`))), /too long/);
 });

@@ -305,7 +305,7 @@ describe("/v1/policy-proposals", () => {
 			for (const text of ["id: [", "just words", "- a\n- b", "id: defaults"]) {
 				const { status, json } = await propose({ text });
 				assert.deepEqual([status, json.code], [422, "policy_refused"], text);
-				assert.match(json.errors[0].detail, /^line \d+: .*Start from the version in force/);
+				assert.match(json.errors[0].detail, /^line \d+: .*\. \S/);
 			}
 			const lost = await propose({ pack: "defaults", changes: [{ rule: "defaults.retenton", path: "x", value: 1 }] });
 			assert.deepEqual([lost.status, lost.json.errors[0].pointer], [400, "/changes/0"]);
