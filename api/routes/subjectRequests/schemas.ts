@@ -41,6 +41,11 @@ const create = z
 			.optional()
 			.meta({ description: "What it blocks: an objection marketing, an erasure everything, unless told." }),
 	})
+	// Who says that only marketing is to be restricted must not have everything restricted.
+	.refine(({ kind, scope }) => scope === undefined || kind === "objection" || kind === "erasure", {
+		path: ["scope"],
+		error: "Only an objection or an erasure has one.",
+	})
 	.meta({ id: "RecordSubjectRequest" });
 
 const identity = z

@@ -47,6 +47,14 @@ describe("/v1/subject-requests", () => {
 		assert.equal((await record({ recipientRegion: "DE-BE" })).status, 201);
 	});
 
+	it("is refused with what it would not do: only an objection and an erasure block by a scope", async () => {
+		for (const kind of ["restriction", "access", "portability", "correction"]) {
+			const { status, json } = await record({ kind, scope: "marketing" });
+			assert.deepEqual([status, json.errors?.[0].pointer], [400, "/scope"], kind);
+		}
+		for (const kind of ["objection", "erasure"]) assert.equal((await record({ kind, scope: "marketing" })).status, 201);
+	});
+
 	it("comes twice under one Idempotency-Key and is one; no answer and no log line holds the number", async () => {
 		const headers = { "idempotency-key": "letter-a" };
 		const [first, second] = [await record({}, compliance, headers), await record({}, compliance, headers)];
