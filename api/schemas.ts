@@ -706,7 +706,7 @@ const optOutPage = z.object({ items: z.array(optOut), next: z.string().optional(
 
 const optedOut = z
 	.object({ optedOut: z.enum(optOutScopes), items: z.array(optOut) })
-	.meta({ id: "OptedOut", description: "What blocks a number now, and everything on record of it." });
+	.meta({ id: "OptedOut", description: "What opt-outs block of a number now, and all that are on record of it." });
 
 const recordedOptOut = z
 	.object({

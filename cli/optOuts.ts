@@ -28,7 +28,7 @@ export function optOutsCommand(): Command {
 }
 
 function checkCommand(): Command {
-	const command = new Command("check").description("what blocks a number; exit 1 when something does");
+	const command = new Command("check").description("the opt-outs of a number; exit 1 when one stands");
 	return withExample(command, "lethe opt-outs check --number -")
 		.requiredOption("--number <number>", numberHelp)
 		.action((options: Numbered) =>
@@ -71,7 +71,7 @@ function liftCommand(): Command {
 }
 
 function linesOf({ optedOut, items }: OptedOut): string[] {
-	return [optedOut === "none" ? "nothing is blocked" : `blocked: ${optedOut}`, ...items.map(lineOf)];
+	return [optedOut === "none" ? "no opt-out stands" : `blocked: ${optedOut}`, ...items.map(lineOf)];
 }
 
 function lineOf({ id, scope, source, at, lifted }: OptOut): string {

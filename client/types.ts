@@ -1819,7 +1819,7 @@ obtainedAt: string
 evidence: string
 }
 /**
- * What blocks a number now, and everything on record of it.
+ * What opt-outs block of a number now, and all that are on record of it.
  * 
  */
 export interface OptedOut {
@@ -3285,7 +3285,7 @@ export type Operations = {
 	listOptOuts: { query?: ListOptOutsQuery; answer: OptOutPage };
 	/** Lift an opt-out for an opt-in that the recipient gave after it. */
 	liftOptOut: { params: LiftOptOutParams; body: LiftRequestInput; answer: OptOut };
-	/** What blocks a number, and all opt-outs on record of it. */
+	/** What opt-outs block of a number, and all that are on record of it. */
 	searchOptOuts: { body: NumberSearchInput; answer: OptedOut };
 	/** Ask for what only the holder of a key can answer. */
 	challengeRecipientKey: { body: RecipientKeyChallengeRequestInput; answer: RecipientKeyChallenge };

@@ -35,7 +35,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchOptOuts",
-				summary: "What blocks a number, and all opt-outs on record of it",
+				summary: "What opt-outs block of a number, and all that are on record of it",
 				tags,
 				body: schemas.numberSearch,
 				response: { 200: schemas.optedOut.describe("What there is"), ...problems },
