@@ -3,6 +3,7 @@
 import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
+import { receiptErasure } from "../domain/receiptErasure.ts";
 import { cancel, eraseObjects, type Transition } from "../domain/transition.ts";
 
 /** The objects that a request for erasure reaches; the record stays, under a pseudonym. */
@@ -70,18 +71,13 @@ function erase(message: Message, present: ErasableObject[], marks: Record<string
 	const sealedAsRead = sealed.map((object) => [`${object}.wrappingKeyId`, message[object]?.wrappingKeyId]);
 	const where = { holds: { $size: 0 }, ...Object.fromEntries([...asRead, ...sealedAsRead]) };
 	const erasing = eraseObjects(message, sealed, now, where);
-	const receipts = present.includes("receipt")
-		? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
-		: {};
+	const receipts = present.includes("receipt") ? receiptErasure(now) : undefined;
 	return {
 		...erasing,
 		erases: message,
 		// The request's own certificate names them, unless it is lost: then the sweep certifies them by themselves.
-		set: { ...marks, ...erasing.set, ...receipts, nextCheckAt: now + limits.requestCertifyMs },
-		evidence: [
-			...(erasing.evidence ?? []),
-			...(present.includes("receipt") ? [{ at: now, type: "erased" as const, code: "receipt" }] : []),
-		],
+		set: { ...marks, ...erasing.set, ...receipts?.set, nextCheckAt: now + limits.requestCertifyMs },
+		evidence: [...(erasing.evidence ?? []), ...(receipts?.evidence ?? [])],
 	};
 }
 

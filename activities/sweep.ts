@@ -5,6 +5,7 @@ import { redactableParts, redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { receiptErasure } from "../domain/receiptErasure.ts";
 import { close, eraseObjects, forget, outcomeAsRead } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
@@ -266,12 +267,10 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 		// Whoever places or releases a hold meanwhile, or notes an outcome, has a say of their own.
 		where: { holds: { $size: message.holds.length }, ...outcomeAsRead(message) },
 		set: {
-			...(eraseReceipts
-				? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
-				: {}),
+			...(eraseReceipts ? receiptErasure(now).set : {}),
 			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : heldUntil ? { nextCheckAt: heldUntil } : {}),
 		},
-		...(eraseReceipts ? { evidence: [{ at: now, type: "erased", code: "receipt" }] } : {}),
+		...(eraseReceipts ? { evidence: receiptErasure(now).evidence } : {}),
 	});
 }
 

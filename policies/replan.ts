@@ -33,7 +33,7 @@ export function replan(message: Planned, plan: RetentionPlan, needs: Partial<Rec
 // It goes where it is: its cohort ends by its own date.
 function keepAsked({ retention: known }: Planned, dates: Replanned): Replanned {
 	const kept = { ...dates };
-	for (const object of sealedObjects) {
+	for (const object of [...sealedObjects, "receipt"] as const) {
 		const goesBy = known[object]?.goesBy ?? Number.POSITIVE_INFINITY;
 		if (goesBy >= dates[object].eraseBy) continue;
 		kept[object] = { ...dates[object], eraseBy: goesBy, dueAt: goesBy, bucketed: false };

@@ -73,7 +73,7 @@ export function createReenter(deps: Pick<Deps, "clock" | "ledger" | "stored">, k
 
 /** What a subject's request has asked to go by itself says by when: the rest of the message's goes with it. */
 function erasureOf({ _id: messageId, tenantId, retention }: Message): LedgerEntry[] {
-	const asked = sealedObjects.flatMap((name) => {
+	const asked = ([...sealedObjects, "receipt"] as const).flatMap((name) => {
 		const { request, goesBy, eraseBy = 0 } = retention[name] ?? {};
 		return request !== undefined || goesBy !== undefined ? [eraseBy] : [];
 	});

@@ -157,6 +157,55 @@ describe("a store that is older than its ledger", () => {
 		assert.equal((await engine.read(held)).content, undefined);
 	});
 
+	it("receipts that a request had erased are erased again, also of a message whose text and number had gone before", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const receipt = { eventId: "event", receivedAt: engine.clock(), state: "delivered", effect: "moved" };
+		const told = async () => {
+			const message = await engine.accept({ tenantId });
+			const ending = end(message, "delivered", engine.clock());
+			const set = { ...ending.set, receipts: [receipt] };
+			await engine.store.messages.transition({ ...ending, from: ["accepted"], set });
+			return message._id;
+		};
+		const [free, held, later] = [await told(), await told(), await told()];
+		assert.deepEqual([(await engine.read(free)).content, (await engine.read(free)).receipts.length], [undefined, 1]);
+		const hold = holdOn(tenantId, { scope: "message", subjects: [], messageId: held });
+		const dueAt = engine.clock() + 86_400_000;
+		const ledger = [entryOf(hold), erasureOf(tenantId, free), erasureOf(tenantId, held)];
+		const applied = await reapplyAll([...ledger, { ...erasureOf(tenantId, later), at: dueAt } as LedgerEntry]);
+		assert.equal(applied.erasures, 1);
+		const { receipts, retention, evidence } = await engine.read(free);
+		assert.deepEqual([receipts, typeof retention.receipt?.erasedAt], [[], "number"]);
+		assert.ok(evidence.some(({ type, code }) => type === "erased" && code === "receipt"));
+		for (const id of [held, later]) assert.equal((await engine.read(id)).receipts.length, 1);
+		const kept = (await engine.read(later)).retention.receipt;
+		assert.deepEqual([kept?.eraseBy, kept?.goesBy], [dueAt, dueAt]);
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key", source: "api" } as const;
+		await engine.store.subjectRecords.end(hold._id, ended, { nextCheckAt: engine.clock() });
+		for (let times = 0; times < 3; times++) {
+			await engine.activities.sweepPage();
+			engine.time.offsetMs += limits.driverPatienceMs * 2;
+		}
+		assert.deepEqual((await engine.read(held)).receipts, []);
+	});
+
+	it("that a request had only receipts left to erase is entered, too: a ledger from a copy may not know it", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const { _id } = await engine.accept({ tenantId });
+		const message = await engine.read(_id);
+		const ending = end(message, "delivered", engine.clock());
+		const receipt = { ...message.retention.receipt, request: "dsr_a", eraseBy: engine.clock() };
+		await engine.store.messages.transition({
+			...ending,
+			from: ["accepted"],
+			set: { ...ending.set, "retention.receipt": receipt },
+		});
+		const entered: LedgerEntry[] = [];
+		const put = async (entry: LedgerEntry) => void entered.push(entry);
+		await reapply({ ...engine, stored: engine.store, ledger: { ...ledgerOf([]), put } } as unknown as Deps);
+		assert.ok(entered.some((entry) => entry.kind === "erasure" && entry.messageId === _id));
+	});
+
 	it("an erasure that a law puts off goes on its day, and not before, though the copy knows nothing of it", async () => {
 		const hour = 3600_000;
 		const now = engine.clock();
