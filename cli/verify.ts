@@ -142,7 +142,9 @@ function certificateIn(text: string, file: string): CertificateFile {
 	const beside = (parsed ?? { jws: text }) as Record<string, unknown>;
 	const { jws } = beside;
 	if (typeof jws === "string" && jws.split(".").length === 3) return { jws, beside };
-	throw new Refusal(`${file} holds no certificate: give a compact JWS, or JSON with a field \`jws\`.`);
+	throw new Refusal(
+		`${file} holds nothing to check: give a compact JWS, JSON with a field \`jws\`, or an export of evidence from its first line on.`,
+	);
 }
 
 function json(text: string): unknown {

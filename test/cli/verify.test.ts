@@ -247,6 +247,11 @@ test("an evidence export is valid under the pinned key, and says what it shows a
 			/^VALID: log lethe.example\/evidence, checkpoint of 600/,
 		);
 	}
+	const beheaded = verify(file("beheaded.ndjson", (await exported()).slice(1).join("\n")), "--keys", keys);
+	assert.deepEqual(
+		[beheaded.code, /an export of evidence from its first line on\.\n$/.test(beheaded.error)],
+		[2, true],
+	);
 	const proof = file("proof.json", await log.exports.prove(9, (await exported())[10]?.match(/"(ten_\w+)"/)?.[1] ?? ""));
 	assert.equal(verify(proof, "--keys", keys).code, 0);
 });
