@@ -4,7 +4,7 @@ import mongoose, { type Connection } from "mongoose";
 import { Agent, request } from "undici";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
-import { latenciesOf, offerSteadily, rateOf, residentBytes, spread, spreadOfRatios, untilStill } from "./measure.ts";
+import { offerSteadily, rateOf, residentBytes, spread, spreadOfRatios, untilStill } from "./measure.ts";
 
 export type AcceptTarget = {
 	apiUrl: string;
@@ -34,7 +34,8 @@ const runsMsMax = 1_200_000;
 
 /**
  * `ratio`: messages accepted a second over bare inserts a second of the same document with the same durability, median of
- * interleaved rounds, with no worker running. `latencyRatio`: the median of one at a time over the insert's.
+ * interleaved rounds, with no worker running. `latencyRatio`: the median of one at a time over the insert's;
+ * `loaded.latencyRatio`: the same of the rounds' 40 at once.
  * `withWorkersRunning`, first: the rate while worker and sender have these very messages to drive, and none from before.
  */
 export async function acceptSuite(target: AcceptTarget, options: Options) {
@@ -148,10 +149,12 @@ async function measureRates(
 	const inserts: number[] = [];
 	const messages: number[] = [];
 	const batches: number[] = [];
+	const insertMs: number[] = [];
+	const acceptMs: number[] = [];
 	for (let round = 0; round < rounds; round++) {
 		await untilStarted();
-		inserts.push(await rateOf(perRound, concurrency, insert));
-		messages.push(await rateOf(perRound, concurrency, single));
+		inserts.push(await rateOf(perRound, concurrency, timed(insert, insertMs)));
+		messages.push(await rateOf(perRound, concurrency, timed(single, acceptMs)));
 		const count = Math.max(4, Math.round(perRound / batchMessages));
 		await untilStarted();
 		batches.push(batchMessages * (await rateOf(count, 4, async () => void (await call.accept(batchMessages)))));
@@ -163,19 +166,35 @@ async function measureRates(
 		baseline: { what: "bare mongoose insert of the same document", insertsPerSecond: spread(inserts) },
 		ratio: ratios.median,
 		ratios,
+		loaded: compareLatencies(acceptMs, insertMs),
 		batches: { messagesEach: batchMessages, messagesPerSecond: spread(batches), ratio: batchRatio },
 	};
 }
 
+/** The same call, which notes how many milliseconds it took. */
+function timed(call: () => Promise<void>, took: number[]): () => Promise<void> {
+	return async () => {
+		const startedAt = performance.now();
+		await call();
+		took.push(performance.now() - startedAt);
+	};
+}
+
 async function measureLatency({ probes }: Options, call: Caller, insert: () => Promise<void>) {
-	const inserts: number[] = [];
-	const accepts: number[] = [];
+	const insertMs: number[] = [];
+	const acceptMs: number[] = [];
+	const insertOne = timed(insert, insertMs);
+	const acceptOne = timed(async () => void (await call.accept(1)), acceptMs);
 	for (let count = 0; count < probes; count++) {
-		inserts.push(...(await latenciesOf(1, async () => void (await insert()))));
-		accepts.push(...(await latenciesOf(1, async () => void (await call.accept(1)))));
+		await insertOne();
+		await acceptOne();
 	}
-	const [insertMs, acceptMs] = [spread(inserts).median, spread(accepts).median];
-	return { latencyMs: acceptMs, baselineLatencyMs: insertMs, latencyRatio: acceptMs / insertMs };
+	return compareLatencies(acceptMs, insertMs);
+}
+
+function compareLatencies(acceptMs: number[], insertMs: number[]) {
+	const [latencyMs, baselineLatencyMs] = [spread(acceptMs).median, spread(insertMs).median];
+	return { latencyMs, baselineLatencyMs, latencyRatio: latencyMs / baselineLatencyMs };
 }
 
 /**

@@ -45,7 +45,7 @@ const words: { [Suite in Exclude<keyof Suites, "cost" | "peers">]: (figures: Sui
 	],
 	accept: (of) => [
 		"acceptance: authenticated, judged, encrypted, journaled",
-		`${round(of.ratio)} of bare inserts of the same document (${whole(of.messagesPerSecond.median)} a second), one at a time in ${round(of.latencyRatio, 1)} times the insert's time; batches of 100 ${round(of.batches.ratio, 1)} times that; at ${round(of.overload.timesCapacity, 1)} times its rate ${whole(of.overload.accepted)} accepted, ${of.overload.missing} lost, well again after ${seconds(of.overload.recoveryMs)}`,
+		`${round(of.ratio)} of bare inserts of the same document (${whole(of.messagesPerSecond.median)} a second), in ${round(of.loaded.latencyRatio, 1)} times the insert's time by 40 callers, one at a time in ${round(of.latencyRatio)}; batches of 100 ${round(of.batches.ratio, 1)} times that; at ${round(of.overload.timesCapacity, 1)} times its rate ${whole(of.overload.accepted)} accepted, ${of.overload.missing} lost, well again after ${seconds(of.overload.recoveryMs)}`,
 	],
 	encrypt: (of) => [
 		"encryption and decryption",

@@ -33,7 +33,7 @@ export const judged: { [Suite in keyof Suites]: (of: Suites[Suite]) => Judgement
 	}),
 	accept: (of) => ({
 		more: { ratio: of.ratio, "batches.ratio": of.batches.ratio },
-		less: { latencyRatio: of.latencyRatio },
+		less: { latencyRatio: of.latencyRatio, "loaded.latencyRatio": of.loaded.latencyRatio },
 		broken: Object.entries(of.overload.met)
 			.filter(([, met]) => !met)
 			.map(([name]) => `overload.met.${name} is false`),
