@@ -72,10 +72,19 @@ test("a promise that a run breaks is told, whatever is on record", () => {
 	const over = ["single: events is 15, at most 14 by the design"];
 	assert.deepEqual(findRegressions({ suite: "cost", store: "mongod", over }, undefined), over);
 	const accept = {
-		...{ suite: "accept", store: "mongod", ratio: 0.3, latencyRatio: 4, batches: { ratio: 5 } },
+		...{
+			suite: "accept",
+			store: "mongod",
+			ratio: 0.3,
+			latencyRatio: 4,
+			loaded: { latencyRatio: 2 },
+			batches: { ratio: 5 },
+		},
 		overload: { met: { overloaded: true, durable: true, memoryBounded: true, recovered: true } },
 	};
 	assert.deepEqual(findRegressions(accept, accept), []);
+	const slow = { ...accept, loaded: { latencyRatio: 3 } };
+	assert.deepEqual(findRegressions(slow, accept), ["loaded.latencyRatio is 3.000, was 2.000"]);
 	const overload = { met: { ...accept.overload.met, durable: false } };
 	assert.deepEqual(findRegressions({ ...accept, overload }, accept), ["overload.met.durable is false"]);
 	assert.equal(findRegressions({ ...accept, overload }, undefined)[0], "overload.met.durable is false");
