@@ -3,6 +3,7 @@
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { RecordDates } from "../adapters/mongo/subjectRecords.ts";
 import { LetheError } from "../domain/errors.ts";
+import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import type { ConsentRecord, ErasedRecord, SubjectRecord } from "../domain/subject.ts";
 import { addDuration } from "../policies/cohorts.ts";
@@ -78,13 +79,11 @@ export function createRetimeRecords(deps: RetimeRecordsDeps) {
 	};
 }
 
-/** Of one whose end alone had set its day, as where an erasure ended it, the end alone sets it. */
-function endOfConsent(record: ConsentRecord, longest: number | undefined, keptAfterEnd: string): number | undefined {
-	const { ended, eraseBy } = record;
+/** Where a subject's request ended it, the end alone sets its day: nobody keeps for longer what was to be forgotten. */
+function endOfConsent({ ended }: ConsentRecord, longest: number | undefined, keptAfterEnd: string): number | undefined {
 	if (!ended) return longest;
 	const proven = addDuration(ended.recordedAt, keptAfterEnd);
-	const byEndAlone = eraseBy === addDuration(ended.recordedAt, record.keptAfterEnd);
-	return byEndAlone ? proven : Math.max(longest ?? 0, proven);
+	return isId("subjectRequest", ended.evidence ?? "") ? proven : Math.max(longest ?? 0, proven);
 }
 
 function isSame(record: SubjectRecord, { eraseBy, keptAfterEnd }: RecordDates): boolean {

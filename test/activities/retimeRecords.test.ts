@@ -88,16 +88,23 @@ describe("re-timing of records", () => {
 		assert.equal((await read(staying))?.eraseBy, addDuration(staying.recordedAt, consentMax));
 	});
 
-	it("what a law has kept after a consent's end outlives the longest term, unless its end alone had set its day", async () => {
+	it("what a law has kept after a consent's end outlives the longest term, and is all that a subject's request leaves", async () => {
 		const ended = ending(10 * day);
 		const withdrawn = await consent(9 * year, { ended });
-		const terms = { keptAfterEnd: "P5Y", eraseBy: addDuration(ended.recordedAt, "P5Y") };
-		const forgotten = await consent(20 * day, { ended, ...terms });
+		const kept = (duration: string) => ({ keptAfterEnd: "P5Y", eraseBy: addDuration(ended.recordedAt, duration) });
+		const byRequest = { ended: { ...ended, evidence: stage.engine.ids.random("subjectRequest") } };
+		const forgotten = await consent(20 * day, { ...byRequest, ...kept("P5Y") });
+		// Who ended it had read it before other policies were in force.
+		const overtaken = await consent(20 * day, { ...byRequest, ...kept("P1Y") });
+		const recent = await consent(20 * day, { ended, ...kept("P5Y") });
 		await publishAndRun();
-		for (const record of [withdrawn, forgotten]) {
+		const proven = addDuration(ended.recordedAt, consentMin);
+		for (const record of [withdrawn, forgotten, overtaken]) {
 			const { eraseBy, keptAfterEnd } = (await read(record)) as ConsentRecord;
-			assert.deepEqual([eraseBy, keptAfterEnd], [addDuration(ended.recordedAt, consentMin), consentMin]);
+			assert.deepEqual([eraseBy, keptAfterEnd], [proven, consentMin]);
 		}
+		const longest = addDuration(recent.recordedAt, consentMax);
+		assert.equal((await read(recent))?.eraseBy, longest, "its end shortens nothing");
 	});
 
 	it("a live hold, and a record of whose recipient nothing is known, keep their dates", async () => {
