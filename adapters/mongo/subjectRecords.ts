@@ -66,9 +66,8 @@ export function createSubjectRecordStore(models: Models) {
 		/** Records that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number): Promise<(SubjectRecord | ErasedRecord)[]> =>
 			findDue(collection, now, itemsMax),
-		/** Look again at `at`; undefined when nothing is left to do. Whoever has set another time since it was read has a say. */
-		nextCheck: (record: Pick<SubjectRecord, "_id" | "nextCheckAt">, at: number | undefined) =>
-			guardStore(() => setNextCheck(collection, record, at)),
+		/** Look again at `at`; undefined when nothing is left to do. Whoever has set another date since it was read has a say. */
+		nextCheck: (record: Looked, at: number | undefined) => guardStore(() => setNextCheck(collection, record, at)),
 		/** Gives a record other dates when it is as it was read; false when it is not. */
 		retime: (record: SubjectRecord, dates: RecordDates) => guardStore(() => retimeRecord(collection, record, dates)),
 		/** Has a record go at `at` if it would have stayed for longer. */
@@ -97,13 +96,16 @@ async function approveHold(collection: mongo.Collection<SubjectRecord>, id: stri
 	return (await collection.updateOne(filter, update)).matchedCount === 1;
 }
 
+type Looked = Pick<SubjectRecord, "_id" | "nextCheckAt" | "eraseBy">;
+
 async function setNextCheck(
 	collection: mongo.Collection<SubjectRecord>,
-	{ _id, nextCheckAt }: Pick<SubjectRecord, "_id" | "nextCheckAt">,
+	{ _id, nextCheckAt, eraseBy }: Looked,
 	at: number | undefined,
 ): Promise<void> {
 	const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
-	const filter = { _id, nextCheckAt: nextCheckAt ?? { $exists: false } } as mongo.Filter<SubjectRecord>;
+	const asRead = { nextCheckAt: nextCheckAt ?? { $exists: false }, eraseBy: eraseBy ?? { $exists: false } };
+	const filter = { _id, ...asRead } as mongo.Filter<SubjectRecord>;
 	await collection.updateOne(filter, update as mongo.UpdateFilter<SubjectRecord>);
 }
 

@@ -63,6 +63,18 @@ describe("records of recipients", () => {
 		assert.equal((await subjectRecords.find(_id))?.nextCheckAt, nextCheckAt);
 	});
 
+	it("a record that gets an earlier day while it is looked after is looked at again by then", async () => {
+		const { subjectRecords } = engine.store;
+		const now = engine.clock();
+		const record = { ...consentOf(await accept(), now + 2_000), nextCheckAt: now };
+		await subjectRecords.insert(record);
+		assert.ok(await subjectRecords.retime(record, { eraseBy: now + 1_000, keptAfterEnd: "P0D" }));
+		await subjectRecords.nextCheck(record, record.eraseBy);
+		const { nextCheckAt, eraseBy } = (await subjectRecords.find(record._id)) as ConsentRecord;
+		assert.ok((nextCheckAt as number) <= (eraseBy as number));
+		await subjectRecords.delete(record._id);
+	});
+
 	it("what was judged before a hold, and comes late into the store, bears it before the hold counts as placed", async () => {
 		const first = await accept();
 		const { tenantId, subject } = first;
