@@ -158,7 +158,8 @@ async function completeEnrolment(
 		try {
 			return await post(url, "/v1/enrolment/complete", { ...setUp, code, as: "token" });
 		} catch (error) {
-			const isOfCode = error instanceof Refusal && (error.status === 400 || error.status === 401);
+			const isOfCode =
+				error instanceof Refusal && (error.status === 400 || error.message.startsWith("sign_in_failed:"));
 			if (!isOfCode || left <= 1) throw error;
 			console.error(error.message);
 		}

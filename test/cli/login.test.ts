@@ -81,6 +81,24 @@ describe("lethe login", () => {
 		assert.ok(!enrolling.output().includes(kept() ?? "-"), "the token is for the file");
 	});
 
+	it("asks for no further code once the token is not good any more: another has used it meanwhile", async () => {
+		const person = { tenantId, login: "ann", name: "Ann", roles: ["auditor" as const] };
+		const { enrolmentToken } = await api.people.invite("admin", person);
+		const enrolling = start(process.execPath, ["cli/lethe.ts", "login", "--enrol", "--url", url], {
+			env,
+			stdin: "pipe",
+		});
+		enrolling.child.stdin?.write(`${enrolmentToken}\n${password}\n`);
+		const [, shown = ""] = await enrolling.says(/^ {2}([A-Z2-7]{32})$/m);
+		const code = new TOTP({ secret: shown }).generate({ timestamp: api.clock() });
+		const body = JSON.stringify({ token: enrolmentToken, password, code, as: "token" });
+		const headers = { "content-type": "application/json" };
+		assert.equal((await fetch(`${url}/v1/enrolment/complete`, { method: "POST", headers, body })).status, 201);
+		enrolling.child.stdin?.end(`${code}\n${code}\n`);
+		assert.equal(await enrolling.exited, 2, enrolling.output());
+		assert.deepEqual(enrolling.output().match(/enrolment_invalid/g), ["enrolment_invalid"]);
+	});
+
 	it("has the commands that follow act as that person, unless a key is named", async () => {
 		assert.equal((await list()).code, 0);
 		const wrong = await lethe(["policy", "proposals", "--key", "lethe_key_that-nobody-has"]);
