@@ -147,7 +147,8 @@ function toFault({ code, message, linePos }: YAMLError): PackFault {
 /** In words for who writes no programs; what the schema says itself stands. */
 function sayTooSmall(issue: z.core.$ZodRawIssue): string | undefined {
 	if (issue.code !== "too_small") return undefined;
-	if (issue.origin === "array") return "there is nothing in it";
+	const isEmpty = issue.origin === "array" || (issue.origin === "string" && issue.minimum === 1);
+	if (isEmpty) return "there is nothing in it";
 	return issue.origin === "string" ? `shorter than ${issue.minimum} characters` : `less than ${issue.minimum}`;
 }
 

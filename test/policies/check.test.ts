@@ -122,6 +122,14 @@ const faults: [what: string, from: string, to: string, at: string, message: RegE
 	["a wrong kind of value", "title: Quiet mornings", "title: 3", "title: 3", /title: 3 is not a text/, /in quotes/],
 	["a list without anything", "deny: [CONSENT_MISSING]", "deny: []", "deny", /deny: there is nothing in it/, /./],
 	[
+		"a word without anything",
+		"category: marketing }",
+		'context.lawfulBasis: "" }',
+		"lawfulBasis",
+		/lawfulBasis: there is nothing in it/,
+		/./,
+	],
+	[
 		"a code far from any",
 		"[CONSENT_MISSING]",
 		"[QUIETNESS]",
