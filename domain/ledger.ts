@@ -4,7 +4,7 @@ import type { Taking } from "./person.ts";
 import type { Ending, HoldRecord, OptOutRecord, SubjectRecord } from "./subject.ts";
 import type { TenantStanding } from "./tenancy.ts";
 
-/** One fact that a copy of before it must not undo. Pseudonyms, ids and times only. */
+/** One fact that a copy of before it must not undo. Pseudonyms, ids, times, and the country and region of who opted out. */
 export type LedgerEntry =
 	| { _id: string; kind: "record"; record: OptOutRecord | HoldRecord }
 	| { _id: string; kind: "ended"; record: string; ended: Ending; eraseBy?: number }
