@@ -127,7 +127,7 @@ function linesOf(message: Message): string[] {
 				.join("  "),
 		),
 		// What was allowed at its acceptance may have been refused since.
-		...(state === "rejected" ? [`  rejected: ${codeOf(message)}`] : []),
+		...(state === "rejected" ? [`  rejected${codeOf(message)}`] : []),
 		...(held ? ["  held: nothing of it is erased"] : []),
 		...Object.entries(retention).flatMap(([object, kept]) => (kept ? [`  ${keptOf(object, kept)}`] : [])),
 		...certificates.map((one) => `  certificate ${one}`),
@@ -135,7 +135,8 @@ function linesOf(message: Message): string[] {
 }
 
 function codeOf({ evidence, state }: Message): string {
-	return evidence.findLast(({ type }) => type === state)?.code ?? "";
+	const code = evidence.findLast(({ type }) => type === state)?.code;
+	return code ? `: ${code}` : "";
 }
 
 function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {

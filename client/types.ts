@@ -1241,7 +1241,7 @@ means: string
  */
 rejected?: {
 at: string
-code: string
+code?: string
 rule?: {
 rule: string
 version: string

@@ -45,8 +45,8 @@ export type Explanation = {
 	mode: "enforced" | "monitor";
 	/** Why those would have. */
 	noted: { code: string; means: string }[];
-	/** That it was rejected after it had been accepted: why in a word, and by which rule where a policy did. */
-	rejected?: { at: string; code: string; rule?: RuleWords };
+	/** That it was rejected after it had been accepted: why in a word, where one was said, and by which rule where a policy did. */
+	rejected?: { at: string; code?: string; rule?: RuleWords };
 	decisive?: RuleWords;
 	others: RuleWords[];
 	releaseUtc?: string;
@@ -110,11 +110,11 @@ export function explain(message: Judged, policies: Known): Explanation {
 function explainRejection({ evidence, facts }: Judged, policies: Known): Pick<Explanation, "rejected"> {
 	const index = evidence.findLastIndex(({ type }) => type === "rejected");
 	const [before, entry] = [evidence[index - 1], evidence[index]];
-	if (entry?.code === undefined) return {};
+	if (!entry) return {};
 	const { at, code } = entry;
 	const id = before?.type === "decided" && before.at === at ? before.code : undefined;
 	const rule = id === undefined ? undefined : describe(id, policies.inForce(at).files, facts);
-	return { rejected: { at: formatInstant(at), code, ...(rule ? { rule } : {}) } };
+	return { rejected: { at: formatInstant(at), ...(code === undefined ? {} : { code }), ...(rule ? { rule } : {}) } };
 }
 
 function toWords(code: string): { code: string; means: string } {

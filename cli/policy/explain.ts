@@ -26,7 +26,7 @@ type Answer = {
 	reasons: { code: string; means: string }[];
 	mode: "enforced" | "monitor";
 	noted: { code: string; means: string }[];
-	rejected?: { at: string; code: string; rule?: Rule };
+	rejected?: { at: string; code?: string; rule?: Rule };
 	decisive?: Rule;
 	others: Rule[];
 	releaseUtc?: string;
@@ -60,7 +60,7 @@ async function explain(id: string, options: TargetOptions): Promise<number> {
 function describe(answer: Answer): string[] {
 	const { messageId, allowed, judgedAt, reasons, mode, noted, rejected, decisive, others, packs, retimings } = answer;
 	return [
-		...(rejected ? [`${messageId}: rejected at ${rejected.at}: ${rejected.code}`] : []),
+		...(rejected ? [`${messageId}: rejected at ${rejected.at}${rejected.code ? `: ${rejected.code}` : ""}`] : []),
 		...(rejected?.rule ? ruleLines(rejected.rule) : []),
 		`${rejected ? "When it was accepted" : messageId}: ${allowed ? "may be sent" : "may not be sent"}, judged as of ${judgedAt}`,
 		...reasons.map(({ code, means }) => `  ${code}: ${means}`),

@@ -62,6 +62,8 @@ describe("lethe messages, against an API", () => {
 			/^ {2}allowed \(.*\n {2}rejected: policy_denied$/m,
 			"what was allowed and then refused says so",
 		);
+		await messages.updateOne({ _id: ids[1] as string }, { $unset: { "evidence.0.code": 1 } });
+		assert.match((await run(`show ${ids[1]}`)).out, /^ {2}rejected$/m, "also where its carrier has not said why");
 		await messages.updateOne({ _id: ids[1] as string }, { $set: { state: "accepted", evidence: [] } });
 		const absent = await run("show msg_x");
 		assert.deepEqual([absent.code, /^lethe messages show: not_found: [^\n]+\n$/.test(absent.error)], [1, true]);

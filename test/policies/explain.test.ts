@@ -60,5 +60,7 @@ test("what was allowed and then rejected says by which rule, in the words that w
 		{ ...rejected, code: "number_gone" },
 	]);
 	assert.deepEqual(byCarrier.rejected, { at: "2026-11-26T20:00:00Z", code: "number_gone" });
+	// Nor does every carrier say why.
+	assert.deepEqual(explained(document, [{ at, type: "rejected" }]).rejected, { at: "2026-11-26T20:00:00Z" });
 	assert.equal(explained(document, [decided]).rejected, undefined);
 });

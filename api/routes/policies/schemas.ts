@@ -167,7 +167,7 @@ const explanation = z
 				"`monitor`: limits of the tenant's own that only watch would have refused it. Policies never only watch.",
 		}),
 		noted: reasons.meta({ description: "Why those limits would have." }),
-		rejected: z.object({ at: z.string(), code: z.string(), rule: ruleWords.optional() }).optional().meta({
+		rejected: z.object({ at: z.string(), code: z.string().optional(), rule: ruleWords.optional() }).optional().meta({
 			description:
 				"That it was rejected after it had been accepted: the rule, where a policy did. All else is said of the acceptance.",
 		}),
