@@ -8,7 +8,7 @@ import type { TenantStanding } from "./tenancy.ts";
 export type LedgerEntry =
 	| { _id: string; kind: "record"; record: OptOutRecord | HoldRecord }
 	| { _id: string; kind: "ended"; record: string; ended: Ending; eraseBy?: number }
-	/** A message's content and number went before their time. */
+	/** A message's content, number and receipts went before their time. */
 	| { _id: string; kind: "erasure"; tenantId: string; messageId: string; at: number }
 	| { _id: string; kind: "cohort"; at: number }
 	/** An API key, a person or a webhook endpoint has ended. */
