@@ -4,7 +4,13 @@ import type { Kept } from "../audit/certificate.ts";
 import { type CarrierCopy, carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import type { Message, RetentionRecord, SealedObjectName } from "../domain/message.ts";
+import {
+	type ErasableObject,
+	erasableObjects,
+	type Message,
+	type RetentionRecord,
+	type SealedObjectName,
+} from "../domain/message.ts";
 import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
@@ -14,7 +20,7 @@ import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { readKeyDates } from "./keyDates.ts";
-import { clearMarks, type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
+import { clearMarks, isPresent, planErasure } from "./planErasure.ts";
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
 import { type Cursor, createSubjectPages, spanOf } from "./subjectPages.ts";
 

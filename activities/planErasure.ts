@@ -2,13 +2,8 @@
 
 import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, sealedObjects } from "../domain/message.ts";
-import { receiptErasure } from "../domain/receiptErasure.ts";
-import { cancel, eraseObjects, type Transition } from "../domain/transition.ts";
-
-/** The objects that a request for erasure reaches; the record stays, under a pseudonym. */
-export const erasableObjects = ["content", "address", "receipt"] as const;
-export type ErasableObject = (typeof erasableObjects)[number];
+import { type ErasableObject, erasableObjects, type Message, sealedObjects } from "../domain/message.ts";
+import { cancel, eraseParts, type Transition } from "../domain/transition.ts";
 
 /** Whether an object is there still. */
 export function isPresent(message: Message, object: ErasableObject): boolean {
@@ -69,16 +64,9 @@ function erase(message: Message, present: ErasableObject[], marks: Record<string
 		{ $in: [message.retention[object]?.erasedAt ?? null, null] },
 	]);
 	const sealedAsRead = sealed.map((object) => [`${object}.wrappingKeyId`, message[object]?.wrappingKeyId]);
-	const where = { holds: { $size: 0 }, ...Object.fromEntries([...asRead, ...sealedAsRead]) };
-	const erasing = eraseObjects(message, sealed, now, where);
-	const receipts = present.includes("receipt") ? receiptErasure(now) : undefined;
-	return {
-		...erasing,
-		erases: message,
-		// The request's own certificate names them, unless it is lost: then the sweep certifies them by themselves.
-		set: { ...marks, ...erasing.set, ...receipts?.set, nextCheckAt: now + limits.requestCertifyMs },
-		evidence: [...(erasing.evidence ?? []), ...(receipts?.evidence ?? [])],
-	};
+	const erasing = eraseParts(message, present, now, Object.fromEntries([...asRead, ...sealedAsRead]));
+	// The request's own certificate names them, unless it is lost: then the sweep certifies them by themselves.
+	return { ...erasing, set: { ...marks, ...erasing.set, nextCheckAt: now + limits.requestCertifyMs } };
 }
 
 // Whoever ends the message, or finds it released, erases by these dates.

@@ -5,8 +5,7 @@ import { redactableParts, redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
-import { receiptErasure } from "../domain/receiptErasure.ts";
-import { close, eraseObjects, forget, outcomeAsRead } from "../domain/transition.ts";
+import { close, eraseObjects, forget, outcomeAsRead, receiptErasure } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
@@ -261,16 +260,17 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	const dueAt = nextDueAt({ ...message, retention });
 	// What a hold keeps is looked at again, but not at every sweep.
 	const heldUntil = message.holds.length > 0 ? now + limits.heldCohortCheckMs : undefined;
+	const erasing = eraseReceipts ? receiptErasure(now) : undefined;
 	await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
 		// Whoever places or releases a hold meanwhile, or notes an outcome, has a say of their own.
 		where: { holds: { $size: message.holds.length }, ...outcomeAsRead(message) },
 		set: {
-			...(eraseReceipts ? receiptErasure(now).set : {}),
+			...erasing?.set,
 			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : heldUntil ? { nextCheckAt: heldUntil } : {}),
 		},
-		...(eraseReceipts ? { evidence: receiptErasure(now).evidence } : {}),
+		...(erasing && { evidence: erasing.evidence }),
 	});
 }
 

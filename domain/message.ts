@@ -32,6 +32,10 @@ export type DeliverMode = (typeof deliverModes)[number];
 export const sealedObjects = ["content", "address"] as const;
 export type SealedObjectName = (typeof sealedObjects)[number];
 
+/** What a request for erasure reaches; the record stays, under a pseudonym. */
+export const erasableObjects = [...sealedObjects, "receipt"] as const;
+export type ErasableObject = (typeof erasableObjects)[number];
+
 /** One encrypted object: AES-256-GCM ciphertext and its wrapped data key, both erased together. */
 export type Sealed = {
 	cohortId: string;

@@ -3,16 +3,20 @@
 import type { Charge } from "./abuse.ts";
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
-import type {
-	CarrierEventState,
-	EvidenceEntry,
-	Message,
-	ReceiptRecord,
-	RerouteRecord,
-	RetentionRecord,
-	SealedObjectName,
+import {
+	type CarrierEventState,
+	carrierIdsOf,
+	type ErasableObject,
+	type EvidenceEntry,
+	erasableObjects,
+	isNamedBy,
+	type Message,
+	type ReceiptRecord,
+	type RerouteRecord,
+	type RetentionRecord,
+	type SealedObjectName,
+	sealedObjects,
 } from "./message.ts";
-import { carrierIdsOf, isNamedBy, sealedObjects } from "./message.ts";
 import { withoutUndefined } from "./withoutUndefined.ts";
 
 /**
@@ -102,6 +106,32 @@ export function eraseObjects(
 	return { id: message._id, from: [message.state], ...erasing, where: { ...erasing.where, ...where } };
 }
 
+/** The same of a message that no hold keeps, and of its receipts. */
+export function eraseParts(
+	message: Message,
+	parts: readonly ErasableObject[],
+	now: number,
+	where: Record<string, unknown>,
+): Transition {
+	const sealed = sealedObjects.filter((name) => parts.includes(name));
+	const erasing = eraseObjects(message, sealed, now, { ...unheld, ...where });
+	const receipts = parts.includes("receipt") ? receiptErasure(now) : undefined;
+	return {
+		...erasing,
+		erases: message,
+		set: { ...erasing.set, ...receipts?.set },
+		evidence: [...(erasing.evidence ?? []), ...(receipts?.evidence ?? [])],
+	};
+}
+
+/** What a change sets and tells that erases receipts: no key opens them, so they are gone as it is done. */
+export function receiptErasure(now: number): Required<Pick<Transition, "set" | "evidence">> {
+	return {
+		set: { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now },
+		evidence: [{ at: now, type: "erased", code: "receipt" }],
+	};
+}
+
 function erase(message: Message, names: SealedObjectName[], now: number, evidence: EvidenceEntry[]) {
 	const set: Record<string, unknown> = { nextCheckAt: now + limits.driverPatienceMs };
 	const erased = message.holds.length > 0 ? [] : names;
@@ -127,7 +157,7 @@ function erase(message: Message, names: SealedObjectName[], now: number, evidenc
  */
 export function spare({ erases, ...change }: Transition, holdId: string): Transition {
 	const { set = {}, unset = [], evidence = [], where, push } = change;
-	const spared = ([...sealedObjects, "receipt"] as const).filter((name) => `retention.${name}.erasedAt` in set);
+	const spared = erasableObjects.filter((name) => `retention.${name}.erasedAt` in set);
 	const due = spared.flatMap((name) => {
 		const at = set[`retention.${name}.erasedAt`] as number;
 		const eraseBy = (set[`retention.${name}.eraseBy`] as number | undefined) ?? erases?.retention[name]?.eraseBy ?? at;

@@ -5,7 +5,7 @@ import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { linkNeed } from "../domain/link.ts";
 import type { LinkRecord } from "../domain/linkRecord.ts";
-import { type Message, type RetentionObject, sealedObjects } from "../domain/message.ts";
+import { erasableObjects, type Message, type RetentionObject, sealedObjects } from "../domain/message.ts";
 import { type Replanned, replanRetention } from "./cohorts.ts";
 
 /** A stored message as far as its dates go; of its encrypted parts only whether they are there counts. */
@@ -33,7 +33,7 @@ export function replan(message: Planned, plan: RetentionPlan, needs: Partial<Rec
 // It goes where it is: its cohort ends by its own date.
 function keepAsked({ retention: known }: Planned, dates: Replanned): Replanned {
 	const kept = { ...dates };
-	for (const object of [...sealedObjects, "receipt"] as const) {
+	for (const object of erasableObjects) {
 		const goesBy = known[object]?.goesBy ?? Number.POSITIVE_INFINITY;
 		if (goesBy >= dates[object].eraseBy) continue;
 		kept[object] = { ...dates[object], eraseBy: goesBy, dueAt: goesBy, bucketed: false };

@@ -6,18 +6,16 @@ import { isId } from "../../domain/ids.ts";
 import { type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
 import { closeLink } from "../../domain/link.ts";
-import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
+import { type ErasableObject, isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { takeFrom } from "../../domain/person.ts";
-import { receiptErasure } from "../../domain/receiptErasure.ts";
 import { type HoldRecord, isWide, setByEnding } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
-import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
+import { end, eraseObjects, eraseParts, type Transition } from "../../domain/transition.ts";
 import { lock, type Verification } from "../../domain/verification.ts";
 import { createProgress } from "../progress.ts";
 import { destroyedCohorts } from "./destroyedCohorts.ts";
 import { createReenter } from "./reenter.ts";
 
-type Part = (typeof sealedObjects)[number] | "receipt";
 type Applied = Record<(typeof appliedNames)[number], number>;
 type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
 
@@ -194,7 +192,7 @@ async function applyToMessages(
 
 	/** Answers how many parts went at once. */
 	async function forget(message: Message, at: number): Promise<number> {
-		const left: Part[] = sealedObjects.filter((name) => message[name] !== undefined);
+		const left: ErasableObject[] = sealedObjects.filter((name) => message[name] !== undefined);
 		if (message.receipts?.length > 0) left.push("receipt");
 		if (left.length === 0) return 0;
 		const erasing = forgetAgain(message, left, at, deps.clock());
@@ -220,22 +218,16 @@ async function applyToMessages(
 }
 
 /** What a hold keeps now that its copy is back, or a law until later, is only marked: it goes when it is released, or then. */
-function forgetAgain(message: Message, left: Part[], at: number, now: number): Transition {
+function forgetAgain(message: Message, left: ErasableObject[], at: number, now: number): Transition {
 	const dueAt = Math.max(at, now);
-	const goes = dueAt <= now && message.holds.length === 0;
-	const sealed = sealedObjects.filter((name) => goes && left.includes(name));
-	const erasing = eraseObjects(message, sealed, now, goes ? { holds: { $size: 0 } } : {});
-	if (goes) {
-		const receipts = left.includes("receipt") ? receiptErasure(now) : undefined;
-		const evidence = [...(erasing.evidence ?? []), ...(receipts?.evidence ?? [])];
-		return { ...erasing, erases: message, set: { ...erasing.set, ...receipts?.set }, evidence };
-	}
+	if (dueAt <= now && message.holds.length === 0) return eraseParts(message, left, now, {});
+	const marking = eraseObjects(message, [], now, {});
 	const marks = left.flatMap((name) => [
 		[`retention.${name}.inPlace`, true],
 		[`retention.${name}.eraseBy`, Math.min(message.retention[name]?.eraseBy ?? dueAt, dueAt)],
 		[`retention.${name}.goesBy`, dueAt],
 	]);
-	return { ...erasing, set: { ...erasing.set, ...Object.fromEntries(marks) } };
+	return { ...marking, set: { ...marking.set, ...Object.fromEntries(marks) } };
 }
 
 /** A one-time code serves once, and may have since the copy was made, or have been guessed at. Answers how many were locked. */

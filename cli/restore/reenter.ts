@@ -2,7 +2,7 @@
 
 import type { Deps } from "../../deps.ts";
 import { entriesOf, keyOf, type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
-import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
+import { erasableObjects, isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { destroyedCohorts } from "./destroyedCohorts.ts";
 
@@ -73,7 +73,7 @@ export function createReenter(deps: Pick<Deps, "clock" | "ledger" | "stored">, k
 
 /** What a subject's request has asked to go by itself says by when: the rest of the message's goes with it. */
 function erasureOf({ _id: messageId, tenantId, retention }: Message): LedgerEntry[] {
-	const asked = ([...sealedObjects, "receipt"] as const).flatMap((name) => {
+	const asked = erasableObjects.flatMap((name) => {
 		const { request, goesBy, eraseBy = 0 } = retention[name] ?? {};
 		return request !== undefined || goesBy !== undefined ? [eraseBy] : [];
 	});
