@@ -32,8 +32,7 @@ export function createRetimeRecords(deps: RetimeRecordsDeps) {
 		if (record.kind === "recipient_key" || !record.recipient) return undefined;
 		const facts = factsAbout(tenant, record.recipient, now);
 		if (record.kind === "opt_out") return { eraseBy: retention.eraseBy("suppression", facts, record.recordedAt) };
-		const { min: keptAfterEnd } = retention.interval("consent_evidence", facts);
-		const longest = retention.eraseBy("consent_evidence", facts, record.recordedAt);
+		const { eraseBy: longest, keptAfterEnd } = retention.ofConsent(facts, record.recordedAt);
 		return { eraseBy: endOfConsent(record, longest, keptAfterEnd), keptAfterEnd };
 	}
 

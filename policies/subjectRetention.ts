@@ -30,12 +30,14 @@ export function whereaboutsOf({ country, region }: Whereabouts): Whereabouts {
 
 export function createSubjectRetention(deps: { policies: Pick<Policies, "retentionPlan"> }) {
 	const interval = (object: Kept, facts: Facts): RetentionInterval => deps.policies.retentionPlan(facts)[object];
+	const endOf = ({ max }: RetentionInterval, at: number) => (max === null ? undefined : addDuration(at, max));
 	return {
-		interval,
 		/** Latest time for an object made at `at`; undefined where no pack sets one. Epoch milliseconds. */
-		eraseBy(object: Kept, facts: Facts, at: number): number | undefined {
-			const { max } = interval(object, facts);
-			return max === null ? undefined : addDuration(at, max);
+		eraseBy: (object: Kept, facts: Facts, at: number): number | undefined => endOf(interval(object, facts), at),
+		/** The same of a consent recorded at `at`, and how long its evidence must live on after its end, ISO 8601. */
+		ofConsent(facts: Facts, at: number): { eraseBy: number | undefined; keptAfterEnd: string } {
+			const evidence = interval("consent_evidence", facts);
+			return { eraseBy: endOf(evidence, at), keptAfterEnd: evidence.min };
 		},
 	};
 }

@@ -88,8 +88,7 @@ function keeping(deps: Deps, tenant: TenantDocument, recipient: Recipient) {
 	const now = deps.clock();
 	const retention = createSubjectRetention(deps);
 	const facts = factsAbout(tenant, recipient, now);
-	const eraseBy = retention.eraseBy("consent_evidence", facts, now);
-	const keptAfterEnd = retention.interval("consent_evidence", facts).min;
+	const { eraseBy, keptAfterEnd } = retention.ofConsent(facts, now);
 	const kept = { recipient: whereaboutsOf(recipient), recordedAt: now, keptAfterEnd };
 	return { ...kept, ...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }) };
 }
