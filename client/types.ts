@@ -1242,52 +1242,10 @@ means: string
 rejected?: {
 at: string
 code?: string
-rule?: {
-rule: string
-version: string
-says: string
-when: string
-/**
- * The same for a line: of more than five values their number and the first three.
- */
-whenBriefly: string
-citations: string[]
-basis?: string
-confidence?: string
-verifiedOn?: string
-note?: string
+rule?: RuleWords
 }
-}
-decisive?: {
-rule: string
-version: string
-says: string
-when: string
-/**
- * The same for a line: of more than five values their number and the first three.
- */
-whenBriefly: string
-citations: string[]
-basis?: string
-confidence?: string
-verifiedOn?: string
-note?: string
-}
-others: {
-rule: string
-version: string
-says: string
-when: string
-/**
- * The same for a line: of more than five values their number and the first three.
- */
-whenBriefly: string
-citations: string[]
-basis?: string
-confidence?: string
-verifiedOn?: string
-note?: string
-}[]
+decisive?: RuleWords
+others: RuleWords[]
 releaseUtc?: string
 releaseLocal?: string
 deliveryMode?: string
@@ -1355,6 +1313,21 @@ version: string
 }[]
 differences: string[]
 }
+}
+export interface RuleWords {
+rule: string
+version: string
+says: string
+when: string
+/**
+ * The same for a line: of more than five values their number and the first three.
+ */
+whenBriefly: string
+citations: string[]
+basis?: string
+confidence?: string
+verifiedOn?: string
+note?: string
 }
 export interface GetSendingReceiptParams {
 id: string

@@ -132,20 +132,22 @@ const publishInput = z.strictObject({
 	from: fields.time.optional(),
 });
 
-const ruleWords = z.object({
-	rule: z.string(),
-	version: z.string(),
-	says: z.string(),
-	when: z.string(),
-	whenBriefly: z
-		.string()
-		.meta({ description: "The same for a line: of more than five values their number and the first three." }),
-	citations: z.array(z.string()),
-	basis: z.string().optional(),
-	confidence: z.string().optional(),
-	verifiedOn: z.string().optional(),
-	note: z.string().optional(),
-});
+const ruleWords = z
+	.object({
+		rule: z.string(),
+		version: z.string(),
+		says: z.string(),
+		when: z.string(),
+		whenBriefly: z
+			.string()
+			.meta({ description: "The same for a line: of more than five values their number and the first three." }),
+		citations: z.array(z.string()),
+		basis: z.string().optional(),
+		confidence: z.string().optional(),
+		verifiedOn: z.string().optional(),
+		note: z.string().optional(),
+	})
+	.meta({ id: "RuleWords" });
 const bound = z.object({
 	duration: z.string().nullable(),
 	words: z.string(),
