@@ -13,8 +13,8 @@ import {
 } from "../domain/message.ts";
 import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
-import { addDuration } from "../policies/cohorts.ts";
 import { keptWhy } from "../policies/precedence.ts";
+import { endOfProof } from "../policies/subjectRetention.ts";
 import { type Erased, nameCertificate } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -93,8 +93,8 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 				const by = identity?.checkedBy ?? request.recordedBy;
 				const { _id: about, tenantId } = record;
 				await deps.evidence.append([{ type: "consent_withdrawn", code: "erasure", tenantId, about, by: "engine" }]);
-				const ended = { at: now, recordedAt: now, recordedBy: by, source: "api" as const, evidence: request._id };
-				const eraseBy = addDuration(now, record.keptAfterEnd);
+				const ended = { at: now, recordedAt: now, recordedBy: by, source: "erasure" as const, evidence: request._id };
+				const eraseBy = endOfProof(ended, record);
 				await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
 			}
 		},

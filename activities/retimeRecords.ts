@@ -3,11 +3,9 @@
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { RecordDates } from "../adapters/mongo/subjectRecords.ts";
 import { LetheError } from "../domain/errors.ts";
-import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
-import type { ConsentRecord, ErasedRecord, SubjectRecord } from "../domain/subject.ts";
-import { addDuration } from "../policies/cohorts.ts";
-import { createSubjectRetention, factsAbout } from "../policies/subjectRetention.ts";
+import type { ErasedRecord, SubjectRecord } from "../domain/subject.ts";
+import { createSubjectRetention, endOfProof, factsAbout } from "../policies/subjectRetention.ts";
 import type { ActivityDeps } from "./deps.ts";
 
 export type RetimeRecordsDeps = Pick<ActivityDeps, "log" | "policies"> & {
@@ -32,8 +30,11 @@ export function createRetimeRecords(deps: RetimeRecordsDeps) {
 		if (record.kind === "recipient_key" || !record.recipient) return undefined;
 		const facts = factsAbout(tenant, record.recipient, now);
 		if (record.kind === "opt_out") return { eraseBy: retention.eraseBy("suppression", facts, record.recordedAt) };
-		const { eraseBy: longest, keptAfterEnd } = retention.ofConsent(facts, record.recordedAt);
-		return { eraseBy: endOfConsent(record, longest, keptAfterEnd), keptAfterEnd };
+		const dates = retention.ofConsent(facts, record.recordedAt);
+		return {
+			keptAfterEnd: dates.keptAfterEnd,
+			eraseBy: record.ended ? endOfProof(record.ended, dates) : dates.eraseBy,
+		};
 	}
 
 	// A record that can't be judged stops no other.
@@ -76,13 +77,6 @@ export function createRetimeRecords(deps: RetimeRecordsDeps) {
 		);
 		return page.at(-1)?._id;
 	};
-}
-
-/** Where a subject's request ended it, the end alone sets its day: nobody keeps for longer what was to be forgotten. */
-function endOfConsent({ ended }: ConsentRecord, longest: number | undefined, keptAfterEnd: string): number | undefined {
-	if (!ended) return longest;
-	const proven = addDuration(ended.recordedAt, keptAfterEnd);
-	return isId("subjectRequest", ended.evidence ?? "") ? proven : Math.max(longest ?? 0, proven);
 }
 
 function isSame(record: SubjectRecord, { eraseBy, keptAfterEnd }: RecordDates): boolean {

@@ -9,9 +9,8 @@ import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
 import { blockOf, type ConsentRecord } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
-import { addDuration } from "../../policies/cohorts.ts";
 import { optedInAt, purposesInEffect, withStanding } from "../../policies/standing.ts";
-import { createSubjectRetention, factsAbout, whereaboutsOf } from "../../policies/subjectRetention.ts";
+import { createSubjectRetention, endOfProof, factsAbout, whereaboutsOf } from "../../policies/subjectRetention.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -139,8 +138,7 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 				source: "api" as const,
 				evidence: body.evidence,
 			});
-			// What a law has kept for years after the end outlives the longest term from the beginning.
-			const eraseBy = Math.max(record.eraseBy ?? 0, addDuration(now, record.keptAfterEnd));
+			const eraseBy = endOfProof(ended, record);
 			await deps.evidence.append([actOf(principal, "consent_withdrawn", { about: record._id })]);
 			await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
 			return viewConsent(await read(principal, record._id));

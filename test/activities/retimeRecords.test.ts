@@ -92,7 +92,7 @@ describe("re-timing of records", () => {
 		const ended = ending(10 * day);
 		const withdrawn = await consent(9 * year, { ended });
 		const kept = (duration: string) => ({ keptAfterEnd: "P5Y", eraseBy: addDuration(ended.recordedAt, duration) });
-		const byRequest = { ended: { ...ended, evidence: stage.engine.ids.random("subjectRequest") } };
+		const byRequest = { ended: { ...ended, source: "erasure" as const } };
 		const forgotten = await consent(20 * day, { ...byRequest, ...kept("P5Y") });
 		// Who ended it had read it before other policies were in force.
 		const overtaken = await consent(20 * day, { ...byRequest, ...kept("P1Y") });
