@@ -628,6 +628,13 @@ const withdrawalInput = z
 	.strictObject({ withdrawnAt: time.optional(), evidence: opaque.optional() })
 	.meta({ id: "WithdrawalRequest" });
 
+const whereabouts = {
+	country: z.string().optional().meta({
+		description: "Of the recipient, by the number. It says which packs set how long the record stays.",
+	}),
+	region: z.string().optional(),
+};
+
 const consentRecord = z
 	.object({
 		id: z.string(),
@@ -638,6 +645,7 @@ const consentRecord = z
 		evidence: z.string(),
 		source: z.string().optional(),
 		ground: z.string().optional(),
+		...whereabouts,
 		recordedAt: z.string(),
 		recordedBy: z.string(),
 		eraseBy: z.string().optional().meta({
@@ -694,6 +702,7 @@ const optOut = z
 		scope: z.enum(["marketing", "all"]),
 		source: z.enum(optOutSources),
 		at: z.string(),
+		...whereabouts,
 		recordedAt: z.string(),
 		recordedBy: z.string(),
 		honorBy: z.string().optional().meta({ description: "The law's latest date; Lethe stops at once." }),

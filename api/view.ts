@@ -124,6 +124,7 @@ export function viewConsent(record: ConsentRecord) {
 		evidence,
 		source,
 		ground,
+		...record.recipient,
 		...viewRecorded(record),
 		withdrawn: viewEnding(ended),
 	} satisfies z.input<typeof schemas.consent>;
@@ -136,6 +137,7 @@ export function viewOptOut(record: OptOutRecord) {
 		scope,
 		source,
 		at: formatTime(at),
+		...record.recipient,
 		...viewRecorded(record),
 		honorBy: decision?.honorBy,
 		lifted: viewEnding(ended),

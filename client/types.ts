@@ -1642,6 +1642,11 @@ wording: string
 evidence: string
 source?: string
 ground?: string
+/**
+ * Of the recipient, by the number. It says which packs set how long the record stays.
+ */
+country?: string
+region?: string
 recordedAt: string
 recordedBy: string
 /**
@@ -1676,6 +1681,11 @@ wording: string
 evidence: string
 source?: string
 ground?: string
+/**
+ * Of the recipient, by the number. It says which packs set how long the record stays.
+ */
+country?: string
+region?: string
 recordedAt: string
 recordedBy: string
 /**
@@ -1756,6 +1766,11 @@ id: string
 scope: ("marketing" | "all")
 source: ("keyword" | "api" | "import")
 at: string
+/**
+ * Of the recipient, by the number. It says which packs set how long the record stays.
+ */
+country?: string
+region?: string
 recordedAt: string
 recordedBy: string
 /**

@@ -307,7 +307,7 @@ describe("a subject's request", () => {
 		};
 		const isEnded = async (id: string) => {
 			const record = await engine.store.subjectRecords.find(id);
-			return record?.kind === "consent" && record.ended !== undefined;
+			return record?.kind === "consent" && record.ended?.source === "erasure";
 		};
 		const now = engine.clock();
 		const own = await consent(now - 20 * 24 * hourMs);

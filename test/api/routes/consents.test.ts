@@ -59,13 +59,14 @@ describe("/v1/consents", () => {
 		});
 	});
 
-	it("country and region are kept of a recipient, for packs that come into force later", async () => {
+	it("country and region are kept of a recipient, for packs that come into force later, and told", async () => {
 		const number = freshNumber();
-		const { id } = (await record(number)).json;
+		const consent = (await record(number)).json;
 		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", { number, scope: "marketing" })).json;
-		for (const recordId of [id, items[0].id]) {
-			const stored = (await api.store.subjectRecords.find(recordId)) as ConsentRecord | OptOutRecord;
+		for (const { id, country, region } of [consent, items[0]]) {
+			const stored = (await api.store.subjectRecords.find(id)) as ConsentRecord | OptOutRecord;
 			assert.deepEqual(stored.recipient, { country: "US", region: "US-DC" }, stored.kind);
+			assert.deepEqual({ country, region }, stored.recipient);
 		}
 	});
 
