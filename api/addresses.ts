@@ -5,6 +5,8 @@ import ipaddr from "ipaddr.js";
 // A machine has one IPv4 address, and the 64 lower bits of an IPv6 one as it likes; a site is given up to 65,536 such networks.
 const networkBits = { ipv4: 32, ipv6: 64 } as const;
 const siteBits = { ipv4: 32, ipv6: 48 } as const;
+// Before an IPv4 address that is written in IPv6, RFC 4291 2.5.5.2.
+const mappedBits = 96;
 
 /** Whether an address lies within one of the ranges (CIDR) or is one of them; one that can't be read lies in none. */
 export function isWithin(ranges: readonly string[], address: string): boolean {
@@ -17,9 +19,11 @@ export function isWithin(ranges: readonly string[], address: string): boolean {
 }
 
 function readRange(range: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-	if (range.includes("/")) return ipaddr.parseCIDR(range);
-	const address = ipaddr.parse(range);
-	return [address, address.toByteArray().length * 8];
+	const [address, bits] = range.includes("/") ? ipaddr.parseCIDR(range) : [ipaddr.parse(range), undefined];
+	const ofAll = bits ?? address.toByteArray().length * 8;
+	// An IPv4 network may be written in IPv6, as its addresses may.
+	const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && ofAll >= mappedBits;
+	return isMapped ? [address.toIPv4Address(), ofAll - mappedBits] : [address, ofAll];
 }
 
 /** The network that an address belongs to, as one text however the address was written. */

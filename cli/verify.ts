@@ -130,7 +130,7 @@ function refuseFile(file: string): never {
 
 async function readText(file: string): Promise<string> {
 	try {
-		return (await readFile(file, "utf8")).trim();
+		return (await readFile(file, "utf8")).replaceAll("\r\n", "\n").trim();
 	} catch {
 		return refuseFile(file);
 	}

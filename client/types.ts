@@ -247,23 +247,23 @@ export type PublicKeyInput = ({
 kty: "OKP"
 crv: "Ed25519"
 x: string
+alg?: "EdDSA"
 kid?: string
-alg?: string
 use?: "sig"
 } | {
 kty: "EC"
 crv: "P-256"
 x: string
 y: string
+alg?: "ES256"
 kid?: string
-alg?: string
 use?: "sig"
 } | {
 kty: "RSA"
 n: string
 e: string
+alg?: ("PS256" | "RS256" | "PS512")
 kid?: string
-alg?: string
 use?: "sig"
 })
 export type RotateApiKeyBody = (ApiKeyRotationInput | null)

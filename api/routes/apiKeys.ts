@@ -54,17 +54,24 @@ const grant = {
 		.meta({ description: "The only networks that it may be used from, CIDR." }),
 };
 const encoded = (min: number, max: number) => z.string().regex(new RegExp(`^[\\w-]{${min},${max}}$`));
-const about = {
-	kid: z.string().max(128).optional(),
-	alg: z.string().max(16).optional(),
-	use: z.literal("sig").optional(),
-};
+const about = { kid: z.string().max(128).optional(), use: z.literal("sig").optional() };
+// What is none of a key's own would have every token that it signs refused. RSA with SHA-512 signs requests alone.
+const alg = <const Names extends [string, ...string[]]>(...names: Names) => z.enum(names).optional();
 // Strict: a private key that somebody sends by mistake is refused, not stored.
 const publicKey = z
 	.discriminatedUnion("kty", [
-		z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: encoded(43, 43), ...about }),
-		z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: encoded(43, 43), y: encoded(43, 43), ...about }),
-		z.strictObject({ kty: z.literal("RSA"), n: encoded(342, 684), e: encoded(1, 8), ...about }),
+		z.strictObject({
+			...{ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: encoded(43, 43) },
+			...{ alg: alg("EdDSA"), ...about },
+		}),
+		z.strictObject({
+			...{ kty: z.literal("EC"), crv: z.literal("P-256"), x: encoded(43, 43), y: encoded(43, 43) },
+			...{ alg: alg("ES256"), ...about },
+		}),
+		z.strictObject({
+			...{ kty: z.literal("RSA"), n: encoded(342, 684), e: encoded(1, 8) },
+			...{ alg: alg("PS256", "RS256", "PS512"), ...about },
+		}),
 	])
 	.refine(isKey, { error: "Not a key that verifies anything: off its curve, or too short." })
 	.meta({ id: "PublicKey", description: "A JWK: Ed25519, P-256, or RSA of 2048 to 4096 bits." });

@@ -26,8 +26,8 @@ export async function verifyEvidenceFile(
 	keys: readonly { x: string }[],
 	older?: string,
 ): Promise<EvidenceFileResult | undefined> {
-	const head = await readHead(file);
-	// An editor or a shell may have taken its last line's end, or added another.
+	// An editor or a shell may have taken its last line's end, added another, or written each as Windows does.
+	const head = (await readHead(file)).replaceAll("\r\n", "\n");
 	if (readCheckpoint(head) !== undefined) return verifyCheckpoint(`${head.trimEnd()}\n`, keys, older);
 	if (!isEvidence(head.split("\n")[0] ?? "")) return undefined;
 	return verifyEvidence(readLines(file), keys, older);
@@ -59,7 +59,7 @@ async function* readLines(file: string): AsyncGenerator<string> {
 	let rest = "";
 	try {
 		for await (const chunk of stream) {
-			const lines = (rest + chunk).split("\n");
+			const lines = (rest + chunk).split(/\r?\n/);
 			rest = (lines.pop() ?? "").slice(0, lineCharactersMax);
 			yield* lines;
 			progress?.show(stream.bytesRead, size);

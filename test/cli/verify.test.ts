@@ -240,12 +240,25 @@ test("an evidence export is valid under the pinned key, and says what it shows a
 	assert.match(result.out, /grown from the checkpoint of 300 entries/);
 	const told = JSON.parse(verify(whole, "--keys", keys, "--json").out);
 	assert.deepEqual([told.valid, told.start, told.end, told.shown], [true, 0, 600, 600]);
-	// An editor or a shell takes its last line's end, or adds another.
-	for (const note of [log.kept.note ?? "", (log.kept.note ?? "").trimEnd(), `${log.kept.note}\n`]) {
-		assert.match(
-			verify(file("note", note), "--keys", keys).out,
-			/^VALID: log lethe.example\/evidence, checkpoint of 600/,
-		);
+	// An editor or a shell takes its last line's end, adds another, or writes each as Windows does.
+	const windows = (text = "") => text.replaceAll("\n", "\r\n");
+	const sent = verify(
+		file("windows", windows((await exported(300)).join("\n"))),
+		"--keys",
+		keys,
+		"--checkpoint",
+		older,
+	);
+	assert.deepEqual([sent.code, sent.out], [0, result.out]);
+	for (const note of [
+		log.kept.note ?? "",
+		(log.kept.note ?? "").trimEnd(),
+		`${log.kept.note}\n`,
+		windows(log.kept.note),
+	]) {
+		const kept = file("note", note);
+		const { out } = verify(kept, "--keys", keys, "--checkpoint", kept);
+		assert.match(out, /^VALID: log lethe.example\/evidence, checkpoint of 600/);
 	}
 	const beheaded = verify(file("beheaded.ndjson", (await exported()).slice(1).join("\n")), "--keys", keys);
 	assert.deepEqual(

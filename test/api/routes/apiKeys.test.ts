@@ -209,16 +209,18 @@ describe("/v1/api-keys", () => {
 	});
 
 	it("outside its networks a key is refused and that is entered; within them it opens, in either notation", async () => {
-		const { id, apiKey } = await create({ addresses: ["198.51.100.0/24", "2001:db8::/32"] });
-		for (const address of ["198.51.100.9", "::ffff:198.51.100.9", "2001:db8:1::2"]) {
+		const { id, apiKey } = await create({
+			addresses: ["198.51.100.0/24", "::ffff:192.0.2.0/120", "2001:db8::/32"],
+		});
+		for (const address of ["198.51.100.9", "192.0.2.7", "::ffff:198.51.100.9", "2001:db8:1::2"]) {
 			assert.equal(await use(apiKey, address), 200, address);
 		}
-		for (const address of ["198.51.101.9", "2001:db9::1", "::ffff:198.51.101.9"]) {
+		for (const address of ["198.51.101.9", "192.0.3.7", "2001:db9::1", "::ffff:198.51.101.9"]) {
 			assert.equal(await use(apiKey, address), 403, address);
 		}
 		const acts = await actsOf(id);
 		assert.equal(acts.filter((act) => act === "credential_alert address_refused").length, 1);
-		assert.equal(await alerts("address_refused"), 3);
+		assert.equal(await alerts("address_refused"), 4);
 	});
 
 	it("a network it never came from is entered, once; the first one and another address of the same are not", async () => {

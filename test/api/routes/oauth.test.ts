@@ -324,6 +324,7 @@ describe("access tokens", () => {
 				"RSA of 1024 bits that is written long": { ...rsa(1024), n: short.toString("base64url") },
 				"RSA that everybody signs for": { ...rsa(2048), e: "AQ" },
 				"RSA of an even exponent": { ...rsa(2048), e: "AQAA" },
+				"RSA that says it is of another kind": { ...rsa(2048), alg: "ES256" },
 				"an Ed25519 point that everybody signs for": { kty: "OKP", crv: "Ed25519", x: `AQ${"A".repeat(41)}` },
 			})) {
 				const refused = await api.request(admin, "POST", "/v1/api-keys", { ...body, publicKeys: [publicKey] });
