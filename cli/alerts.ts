@@ -1,11 +1,10 @@
 // `lethe alerts`: what needs a person now, the worst first, with what to do about it.
 
 import { Command } from "commander";
+import type { Alert, Alerts } from "../client/types.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
 import { show, withExample } from "./records.ts";
 import { exitCodes, run } from "./run.ts";
-
-type Alert = { code: string; severity: string; about?: string; reason?: string; since?: string; mend: string };
 
 export function alertsCommand(): Command {
 	const command = new Command("alerts").description(
@@ -13,7 +12,7 @@ export function alertsCommand(): Command {
 	);
 	return withExample(command, "lethe alerts --json").action((options: TargetOptions) =>
 		run("alerts", async () => {
-			const found = await call<{ items: Alert[] }>(options, "/v1/alerts");
+			const found = await call<Alerts>(options, "/v1/alerts");
 			show(options, found, ({ items }) => (items.length > 0 ? items.map(lineOf) : ["all is well"]));
 			return found.items.every(({ severity }) => severity === "info") ? exitCodes.yes : exitCodes.no;
 		}),

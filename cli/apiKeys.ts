@@ -1,17 +1,8 @@
 // `lethe api-keys`: a tenant's keys for machines, as its administrators and auditors see them.
 
 import { Command } from "commander";
+import type { ApiKey } from "../client/types.ts";
 import { listOf } from "./records.ts";
-
-type ApiKey = {
-	id: string;
-	name: string;
-	state: string;
-	roles: string[];
-	createdAt: string;
-	expiresAt?: string;
-	lastUsedAt?: string;
-};
 
 export function apiKeysCommand(): Command {
 	const made = "`lethe admin key` makes one, `lethe admin rotate` replaces it and `lethe admin revoke` ends it";

@@ -1,13 +1,13 @@
 // `lethe certificates`: the proofs of erasure, and the keys that check them, as files for `lethe verify`.
 
 import { Command } from "commander";
+import type { Certificate } from "../client/types.ts";
 import { call, callAt, type TargetOptions } from "./policy/call.ts";
 import { act, listOf, withExample } from "./records.ts";
 import { apiUrl } from "./target.ts";
 import { writeNew } from "./writeNew.ts";
 
 type OutOptions = TargetOptions & { out?: string };
-type Certificate = { id: string; kind: string; issuedAt: string };
 
 const base = "/v1/certificates";
 

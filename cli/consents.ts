@@ -1,20 +1,12 @@
 // `lethe consents`: who agreed to what and where the proof is, recorded, looked up and withdrawn.
 
 import { Command, Option } from "commander";
+import type { Consent, ConsentsFound } from "../client/types.ts";
 import { consentTypes } from "../domain/subject.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
 import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
 
-type Consent = {
-	id: string;
-	type: string;
-	purposes: string[];
-	obtainedAt: string;
-	evidence: string;
-	withdrawn?: { at: string };
-};
-type Found = { items: (Consent & { inEffectFor: string[] })[]; optedInAt?: string; optedOut: string };
 type Numbered = TargetOptions & { number: string };
 type RecordOptions = Numbered & Record<string, string> & { purpose: string[] };
 
@@ -42,7 +34,7 @@ function checkCommand(): Command {
 		.action((options: Numbered) =>
 			act("consents check", async () => {
 				const body = { number: await readNumber(options.number) };
-				show(options, await call<Found>(options, `${base}/search`, body), linesOf);
+				show(options, await call<ConsentsFound>(options, `${base}/search`, body), linesOf);
 			}),
 		);
 }
@@ -85,14 +77,14 @@ function withdrawCommand(): Command {
 		);
 }
 
-function linesOf({ items, optedInAt, optedOut }: Found): string[] {
+function linesOf({ items, optedInAt, optedOut }: ConsentsFound): string[] {
 	const block = optedOut === "none" ? [] : [`blocked: ${optedOut}, whatever is agreed to`];
 	const optIn = optedInAt ? [`opted in to marketing again at ${optedInAt}: an express consent to it`] : [];
 	const lines = [...block, ...items.map((item) => `${lineOf(item)}${effectOf(item)}`), ...optIn];
 	return lines.length > 0 ? lines : ["nothing is on record"];
 }
 
-function effectOf({ purposes, inEffectFor, withdrawn }: Found["items"][number]): string {
+function effectOf({ purposes, inEffectFor, withdrawn }: ConsentsFound["items"][number]): string {
 	if (withdrawn || inEffectFor.length === purposes.length) return "";
 	if (inEffectFor.length > 0) return `  now for ${inEffectFor.join(" ")} alone`;
 	return "  counts for nothing: an opt-out or another withdrawal came after it, or its time is over where the number is";

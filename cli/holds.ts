@@ -1,26 +1,12 @@
 // `lethe holds`: what must not be erased, placed and released by people who write no programs.
 
 import { Command, Option } from "commander";
-import { type HoldRecord, holdScopes, isWide } from "../domain/subject.ts";
+import type { Hold } from "../client/types.ts";
+import { holdScopes, isWide } from "../domain/subject.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
 import { act, listOf, numberHelp, parseTime, readNumber, show, stepOf } from "./records.ts";
 
-type Hold = {
-	id: string;
-	scope: HoldRecord["scope"];
-	ground: string;
-	reason?: string;
-	messageId?: string;
-	from?: string;
-	to?: string;
-	reviewAt?: string;
-	appliedAt?: string;
-	approvedBy?: string;
-	approvedAt?: string;
-	placedAt: string;
-	released?: { at: string; by: string; source: string };
-};
 type PlaceOptions = TargetOptions & Record<string, string | undefined> & { number?: string; scope: string };
 
 const base = "/v1/holds";

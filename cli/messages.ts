@@ -1,33 +1,12 @@
 // `lethe messages`: what was sent, how it stands and why, and how it is stopped; without numbers and texts, which `reveal` alone tells.
 
 import { Command, Option } from "commander";
+import type { Message, RevealedMessage } from "../client/types.ts";
 import { states } from "../domain/lifecycle.ts";
 import { categories } from "../domain/message.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
 import { printable } from "./printable.ts";
 import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
-
-type Kept = { eraseBy: string; erasedAt?: string };
-type Message = {
-	id: string;
-	state: string;
-	stateAt: string;
-	category: string;
-	country: string;
-	sendQueue?: string;
-	clientReference?: string;
-	acceptedAt: string;
-	releaseAt?: string;
-	expiresAt: string;
-	held: boolean;
-	decision: { allowed: boolean; reasons?: string[] };
-	evidence: { type: string; code?: string }[];
-	attempts: { number: number; state: string; startedAt: string; code?: string; sendQueue?: string }[];
-	retention: Record<string, Kept | undefined>;
-	certificates: string[];
-};
-
-type Revealed = { id: string; number?: string; text?: string };
 
 const base = "/v1/messages";
 
@@ -89,7 +68,7 @@ function revealCommand(): Command {
 			act("messages reveal", async () => {
 				const { purpose, ticket } = options;
 				const path = `${base}/${encodeURIComponent(id)}/reveal`;
-				show(options, await call<Revealed>(options, path, { purpose, ticket }), ({ number, text }) => [
+				show(options, await call<RevealedMessage>(options, path, { purpose, ticket }), ({ number, text }) => [
 					number ?? "the number is erased",
 					printable(text ?? "the text is its recipient's alone to read"),
 				]);
@@ -139,7 +118,7 @@ function codeOf({ evidence, state }: Message): string {
 	return code ? `: ${code}` : "";
 }
 
-function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {
+function keptOf(object: string, { eraseBy, erasedAt }: { eraseBy: string; erasedAt?: string }): string {
 	const name = object.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 	if (erasedAt) return `${name} erased at ${erasedAt}`;
 	return Date.parse(eraseBy) > Date.now()

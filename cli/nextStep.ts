@@ -1,17 +1,9 @@
 // What may follow in a person's request, as a command: `lethe requests` says it after each step.
 
-/** Of a request what its next step depends on. */
-type Standing = {
-	id: string;
-	kind: string;
-	state: string;
-	clocks: { ackBy?: string; acknowledgedAt?: string };
-	tasks: { name: string; decided?: object }[];
-	exports: { report: string }[];
-};
+import type { SubjectRequest } from "../client/types.ts";
 
 /** Words in capitals are for the caller to fill in; undefined where nothing is left to do. */
-export function nextStep(request: Standing): string | undefined {
+export function nextStep(request: SubjectRequest): string | undefined {
 	const { id, kind, state, clocks, tasks, exports } = request;
 	if (state === "closed") return undefined;
 	if (clocks.ackBy && !clocks.acknowledgedAt) return `lethe requests acknowledge ${id}`;

@@ -1,13 +1,12 @@
 // `lethe opt-outs`: what recipients no longer want, recorded, looked up and lifted.
 
 import { Command, Option } from "commander";
+import type { OptedOut, OptOut } from "../client/types.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
 import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
 import { exitCodes, run } from "./run.ts";
 
-type OptOut = { id: string; scope: string; source: string; at: string; lifted?: { at: string } };
-type OptedOut = { optedOut: string; items: OptOut[] };
 type Numbered = TargetOptions & { number: string };
 
 const base = "/v1/opt-outs";

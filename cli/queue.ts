@@ -1,8 +1,9 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
 import { Command, InvalidArgumentError } from "commander";
+import type { Message, MessagePage, SendQueue, SendQueues } from "../client/types.ts";
 import { isWord } from "../domain/evidence.ts";
-import { cancellableStates, isFinal, type State } from "../domain/lifecycle.ts";
+import { cancellableStates, isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import {
 	type ByCountry,
@@ -15,24 +16,6 @@ import {
 import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
-
-type Queue = {
-	id: string;
-	carrier: string;
-	sender: string;
-	state: string;
-	routed: boolean;
-	movesWaiting: boolean;
-	limitPerSecond?: number;
-	countryRates?: Record<string, number>;
-	prices?: Record<string, number>;
-	registrations?: Record<string, string>;
-	failing?: boolean;
-	failure?: { code: string; since: string };
-	backlog: number;
-	shared?: boolean;
-	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders?: number | undefined };
-};
 
 const { backlogCountedMax } = limits;
 
@@ -128,10 +111,10 @@ function addElsewhere(queue: Command, name: string, told: string): void {
 }
 
 async function list(options: TargetOptions): Promise<number> {
-	const answer = await call<{ items: Queue[] }>(options, "/v1/queues");
+	const answer = await call<SendQueues>(options, "/v1/queues");
 	if (options.json) console.log(JSON.stringify(answer, null, 2));
 	else if (answer.items.length === 0) console.log("none: `lethe admin queue` makes one.");
-	else for (const queue of answer.items) console.log(lineOf(queue));
+	else for (const queue of answer.items) console.log(lineOf(queue, queue.live?.senders));
 	return exitCodes.yes;
 }
 
@@ -140,29 +123,19 @@ type StepOptions = TargetOptions & { move?: boolean };
 async function step(name: string, id: string, options: StepOptions): Promise<number> {
 	await requireQueue(id, options);
 	const asked = options.move ? { moveWaiting: true } : {};
-	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, asked);
+	const queue = await call<SendQueue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, asked);
 	// One that was paused has its senders back within seconds: that none works it yet is no news.
-	const { live, ...rest } = queue;
-	const shown = name === "resume" && live ? { ...rest, live: { ...live, senders: undefined } } : queue;
-	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(shown));
+	const senders = name === "resume" ? undefined : queue.live?.senders;
+	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue, senders));
 	return exitCodes.yes;
 }
 
-type Doubt = {
-	id: string;
-	state: State;
-	stateAt: string;
-	expiresAt: string;
-	closesAt: string;
-	attempts: { code?: string; sendQueue?: string }[];
-};
-
 async function doubts(options: TargetOptions): Promise<number> {
-	const items: Doubt[] = [];
+	const items: Message[] = [];
 	let next: string | undefined;
 	do {
 		const path = `/v1/messages?inDoubt=true${next ? `&cursor=${encodeURIComponent(next)}` : ""}`;
-		const page: { items: Doubt[]; next?: string } = await call(options, path);
+		const page: MessagePage = await call(options, path);
 		items.push(...page.items);
 		next = page.next;
 	} while (next);
@@ -177,7 +150,7 @@ async function doubts(options: TargetOptions): Promise<number> {
 }
 
 /** How a doubt ends if nothing comes, and whether anybody can end it before. */
-function endOf({ state, expiresAt, closesAt }: Doubt): string {
+function endOf({ state, expiresAt, closesAt }: Message): string {
 	if (isFinal(state)) return "has ended; a late receipt still counts";
 	if (cancellableStates.includes(state)) return `expires at ${expiresAt}, can be cancelled`;
 	return `ends by a receipt, or by itself at ${closesAt}; past cancelling`;
@@ -200,14 +173,14 @@ async function set(id: string, options: SetOptions): Promise<number> {
 		...(registration && { registrations: changeByCountry(now.registrations, registration) }),
 	};
 	if (Object.keys(change).length === 0) throw new Refusal("nothing is to be changed: name an option.");
-	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);
-	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
+	const queue = await call<SendQueue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);
+	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue, queue.live?.senders));
 	return exitCodes.yes;
 }
 
 /** @throws Refusal for one that the tenant does not see */
-async function requireQueue(id: string, options: TargetOptions): Promise<Queue> {
-	const { items } = await call<{ items: Queue[] }>(options, "/v1/queues");
+async function requireQueue(id: string, options: TargetOptions): Promise<SendQueue> {
+	const { items } = await call<SendQueues>(options, "/v1/queues");
 	const found = items.find((one) => one.id === id);
 	if (!found) throw new Refusal(`there is no queue ${id} of this tenant: \`lethe queue list\` names them.`);
 	return found;
@@ -227,13 +200,13 @@ function parseReference(text: string): string {
 	);
 }
 
-function lineOf(queue: Queue): string {
+function lineOf(queue: SendQueue, senders: number | undefined): string {
 	const { id, carrier, sender, state, prices = {} } = queue;
-	const told = [paceOf(queue), backlogOf(queue), ...standing(queue)].join(", ");
+	const told = [paceOf(queue), backlogOf(queue), ...standing(queue, senders)].join(", ");
 	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${pairsOf(prices)}`.trimEnd();
 }
 
-function paceOf({ limitPerSecond, live, shared }: Queue): string {
+function paceOf({ limitPerSecond, live, shared }: SendQueue): string {
 	if (shared) return "other tenants use it too";
 	if (!live) return "Redis does not answer";
 	const { segmentsPerSecond, waiting, delayed, active } = live;
@@ -248,21 +221,21 @@ function pairsOf(values: Record<string, string | number>): string {
 }
 
 /** What waits behind: a queue holds two seconds of its work, and a paused one nothing at all. */
-function backlogOf({ backlog, state }: Queue): string {
+function backlogOf({ backlog, state }: SendQueue): string {
 	const count = backlog >= backlogCountedMax ? `${backlogCountedMax.toLocaleString("en")} or more` : String(backlog);
 	return `${count} in the backlog${state === "paused" && backlog > 0 ? " until it is resumed" : ""}`;
 }
 
 /** What is not as of any queue: what becomes of its messages, and what keeps it from sending. */
-function standing(queue: Queue): string[] {
-	const { id, state, routed, movesWaiting, failing, failure, live, countryRates, registrations } = queue;
+function standing(queue: SendQueue, senders: number | undefined): string[] {
+	const { id, state, routed, movesWaiting, failing, failure, countryRates, registrations } = queue;
 	const why = failure ? ` (${failure.code} since ${failure.since})` : "";
 	return [
 		...(countryRates ? [`at most ${pairsOf(countryRates)} segments/s`] : []),
 		...(registrations ? [`registered as ${pairsOf(registrations)}`] : []),
 		...(movesWaiting ? ["handed on where it may be"] : []),
 		...(failing ? [`its carrier fails${why}`] : []),
-		...(live?.senders === 0 && state !== "paused" ? ["no sender works it"] : []),
+		...(senders === 0 && state !== "paused" ? ["no sender works it"] : []),
 		...(routed ? [] : [`not routed: \`lethe admin tenant routes <tenant> --send-queue … ${id}\``]),
 	];
 }

@@ -2,14 +2,13 @@
 
 import { Command, Option } from "commander";
 import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
+import type { RecipientKey, RecipientKeyPage } from "../client/types.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { act, numberHelp, readNumber, sayNone, show, stepOf } from "./records.ts";
 import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 import { Refusal, readText } from "./run.ts";
-
-type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
 
 /** Exit 0: done; 1: refused; 2: misuse. */
 export function recipientKeysCommand(): Command {
@@ -33,7 +32,7 @@ export function recipientKeysCommand(): Command {
 		).action((options: TargetOptions & { number?: string }) => act("recipient-keys list", () => list(options))),
 	);
 	keys.addCommand(
-		stepOf<Key>(
+		stepOf<RecipientKey>(
 			new Command("revoke").description("encrypt nothing to a key any more, and send nothing that is; for good"),
 			{ base, of: "key", lines: (key) => [lineOf(key)], example: "lethe recipient-keys revoke rky_…" },
 		),
@@ -68,7 +67,7 @@ async function register(options: RegisterOptions): Promise<void> {
 			throw new Refusal("what the API encrypted to the key does not open: ask it again.");
 		throw error;
 	});
-	show(options, key as Key, (key) => [lineOf(key)]);
+	show(options, key as RecipientKey, (key) => [lineOf(key)]);
 }
 
 async function readKey(file: string): Promise<PrivateKey> {
@@ -84,11 +83,12 @@ async function readKey(file: string): Promise<PrivateKey> {
 
 async function list(options: TargetOptions & { number?: string }): Promise<void> {
 	const number = options.number && (await readNumber(options.number));
-	const items: Key[] = [];
-	if (number !== undefined) items.push(...(await call<{ items: Key[] }>(options, `${base}/search`, { number })).items);
+	const items: RecipientKey[] = [];
+	if (number !== undefined)
+		items.push(...(await call<Pick<RecipientKeyPage, "items">>(options, `${base}/search`, { number })).items);
 	for (let next: string | undefined, more = number === undefined; more; more = next !== undefined) {
 		const path: string = `${base}${next ? `?cursor=${encodeURIComponent(next)}` : ""}`;
-		const page = await call<{ items: Key[]; next?: string }>(options, path);
+		const page = await call<RecipientKeyPage>(options, path);
 		items.push(...page.items);
 		next = page.next;
 	}
@@ -96,6 +96,6 @@ async function list(options: TargetOptions & { number?: string }): Promise<void>
 	sayNone(options, items);
 }
 
-function lineOf({ id, version, registeredAt, ended }: Key): string {
+function lineOf({ id, version, registeredAt, ended }: RecipientKey): string {
 	return `${id}  ${version}  since ${registeredAt}${ended ? `  ended ${ended.at} (${ended.source})` : ""}`;
 }

@@ -1,6 +1,7 @@
 // `lethe requests`: what people ask for about their data, from the record of it to the answer, and the records that laws ask for.
 
 import { Command, Option } from "commander";
+import type { SubjectRequest } from "../client/types.ts";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { addExamples } from "./examples.ts";
@@ -10,41 +11,6 @@ import { act, listOf, parseTime, readNumber, show } from "./records.ts";
 import { Refusal } from "./run.ts";
 import { writeNew } from "./writeNew.ts";
 
-type View = {
-	id: string;
-	kind: string;
-	state: string;
-	receivedAt: string;
-	clocks: {
-		ackBy?: string;
-		acknowledgedAt?: string;
-		respondBy?: string;
-		extendableTo?: string;
-		extendedTo?: string;
-		extensionToldAt?: string;
-	};
-	reference?: string;
-	identity?: { confirmed: boolean; checkedAt: string; ownedFrom: string; ownedUntil?: string };
-	tasks: {
-		name: string;
-		reasons: string[];
-		citations: string[];
-		messageIds: string[];
-		decided?: { verdict: string };
-	}[];
-	alerts: { code: string; at: string }[];
-	erasure?: {
-		step: keyof typeof said;
-		erasedCount: number;
-		kept: { object: string; reason: string; count: number; citations: string[]; until?: string }[];
-		recheckAt?: string;
-	};
-	holdId?: string;
-	optOutId?: string;
-	certificates: string[];
-	exports: { report: string }[];
-	closed?: { outcome: string; at: string };
-};
 type RecordOptions = TargetOptions & Record<string, string> & { dataClass?: string[]; coveredEntity?: boolean };
 type ReportOptions = TargetOptions & { html?: boolean; out?: string };
 
@@ -86,7 +52,7 @@ const examples = {
 
 function listCommand(): Command {
 	const command = new Command("list").description("list the requests, newest first");
-	return listOf<View>(command, { path: () => base, line: lineOf, example: "lethe requests list --limit 50" });
+	return listOf<SubjectRequest>(command, { path: () => base, line: lineOf, example: "lethe requests list --limit 50" });
 }
 
 function showCommand(): Command {
@@ -123,7 +89,7 @@ function recordCommand(): Command {
 				const number = await readNumber(options.number as string);
 				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
 				const law = { subjectResidence: residence, dataClasses: dataClass, hipaaCoveredEntity: options.coveredEntity };
-				report(options, await call<View>(options, base, { ...body, ...law }), "recorded");
+				report(options, await call<SubjectRequest>(options, base, { ...body, ...law }), "recorded");
 			}),
 		);
 }
@@ -221,7 +187,7 @@ function exportCommand(): Command {
 /** The export is made, and on record as that: it has not failed because nobody can tell what follows it. */
 async function tellExported(options: ReportOptions, id: string, done: string): Promise<void> {
 	try {
-		report(options, await call<View>({ ...options, json: false }, `${base}/${encodeURIComponent(id)}`), done);
+		report(options, await call<SubjectRequest>({ ...options, json: false }, `${base}/${encodeURIComponent(id)}`), done);
 	} catch (error) {
 		const why = error instanceof Refusal ? error.message : "the answer can't be read.";
 		const later = `Ask \`lethe requests show ${id}\` later.`;
@@ -259,16 +225,16 @@ function withReport(command: Command): Command {
 
 /** @param done what is said once it is done */
 async function step(options: TargetOptions, id: string, name: string, body: object, done: string): Promise<void> {
-	report(options, await call<View>(options, `${base}/${encodeURIComponent(id)}/${name}`, body), done);
+	report(options, await call<SubjectRequest>(options, `${base}/${encodeURIComponent(id)}/${name}`, body), done);
 }
 
-function report(options: TargetOptions, view: View, done: string): void {
+function report(options: TargetOptions, view: SubjectRequest, done: string): void {
 	const next = nextStep(view);
 	show(options, view, (one) => [lineOf(one), done, ...restrictionOf(one), ...(next ? [`next: ${next}`] : [])]);
 }
 
 async function tell(options: TargetOptions, id: string): Promise<void> {
-	const view = await call<View>(options, `${base}/${encodeURIComponent(id)}`);
+	const view = await call<SubjectRequest>(options, `${base}/${encodeURIComponent(id)}`);
 	say(options, view);
 	if (options.json) return;
 	for (const line of [...clocksOf(view), ...placedBy(view)]) console.log(`  ${line}`);
@@ -289,13 +255,13 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
 }
 
-function erasureOf({ erasure, closed }: View): string {
+function erasureOf({ erasure, closed }: SubjectRequest): string {
 	if (erasure && !givenUpOutcomes.includes(closed?.outcome ?? "")) return said[erasure.step];
 	return "stopped";
 }
 
 /** What stands by the request, whatever becomes of it: others end it. */
-function placedBy(view: View): string[] {
+function placedBy(view: SubjectRequest): string[] {
 	const { reference, identity, optOutId } = view;
 	const until = identity?.ownedUntil ?? "now";
 	return [
@@ -308,7 +274,7 @@ function placedBy(view: View): string[] {
 }
 
 /** Of a restriction that has begun: it is a hold, which outlives the answer, and a withdrawal, too. */
-function restrictionOf({ holdId }: Pick<View, "holdId">): string[] {
+function restrictionOf({ holdId }: Pick<SubjectRequest, "holdId">): string[] {
 	return holdId ? [`restricted by ${holdId}: \`lethe holds release ${holdId}\` lifts that, no other step does`] : [];
 }
 
@@ -316,7 +282,7 @@ function inBrackets(words: readonly string[]): string {
 	return words.length > 0 ? ` (${words.join(", ")})` : "";
 }
 
-function clocksOf({ clocks, closed }: View): string[] {
+function clocksOf({ clocks, closed }: SubjectRequest): string[] {
 	const { ackBy, acknowledgedAt, extendableTo, extendedTo, extensionToldAt } = clocks;
 	return [
 		...(acknowledgedAt ? [`acknowledged at ${acknowledgedAt}`] : ackBy && !closed ? [`acknowledge by ${ackBy}`] : []),
@@ -327,11 +293,11 @@ function clocksOf({ clocks, closed }: View): string[] {
 	];
 }
 
-function say(options: TargetOptions, view: View): void {
+function say(options: TargetOptions, view: SubjectRequest): void {
 	show(options, view, (one) => [lineOf(one)]);
 }
 
-function lineOf({ id, kind, state, clocks, closed }: View): string {
+function lineOf({ id, kind, state, clocks, closed }: SubjectRequest): string {
 	const answerBy = clocks.extendedTo ?? clocks.respondBy;
 	const due = closed ? `${closed.outcome} at ${closed.at}` : answerBy ? `answer by ${answerBy}` : noDate;
 	return `${id}  ${kind.padEnd(12)}${state.padEnd(10)}${due}`;

@@ -1,6 +1,7 @@
 // `lethe templates`: texts with declared variables, stored, listed and retired.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Template } from "../client/types.ts";
 import { categories } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { addExample } from "./examples.ts";
@@ -9,15 +10,6 @@ import { act, listOf, show, stepOf, withExample } from "./records.ts";
 import { readText } from "./run.ts";
 
 type Variables = Record<string, { dataClass: string; charactersMax: number }>;
-type Template = {
-	id: string;
-	name: string;
-	text: string;
-	category?: string;
-	variables: Variables;
-	createdAt: string;
-	retiredAt?: string;
-};
 type CreateOptions = TargetOptions & { name: string; file: string; category?: string; variable?: Variables };
 
 const base = "/v1/templates";

@@ -1,22 +1,13 @@
 // `lethe webhooks`: where a tenant's servers are told of its messages, what they were told, and telling it again.
 
 import { Command, Option } from "commander";
+import type { WebhookDelivery, WebhookEndpoint, WebhookEndpointSecret } from "../client/types.ts";
 import { webhookStates } from "../domain/webhook.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
 import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
 import { Refusal } from "./run.ts";
 
-type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };
-type Delivery = {
-	id: string;
-	type: string;
-	message?: string;
-	at: string;
-	state: string;
-	code?: string;
-	tries: { status?: number; code?: string }[];
-};
 type AddOptions = TargetOptions & { name?: string; default?: boolean; state?: string[] };
 type ReplayOptions = TargetOptions & { from?: string; to?: string; all?: boolean; delivery?: string[] };
 
@@ -26,14 +17,14 @@ const pathOf = (id = "") => `${base}/${encodeURIComponent(id)}`;
 export function webhooksCommand(): Command {
 	const webhooks = new Command("webhooks").description("see and change where a tenant is told of its messages");
 	webhooks.addCommand(
-		listOf<Endpoint>(new Command("list").description("list the endpoints, newest first"), {
+		listOf<WebhookEndpoint>(new Command("list").description("list the endpoints, newest first"), {
 			path: () => base,
 			line: lineOf,
 			example: "lethe webhooks list",
 		}),
 	);
 	webhooks.addCommand(
-		listOf<Delivery>(
+		listOf<WebhookDelivery>(
 			new Command("deliveries").description("what an endpoint was told, newest first").argument("<id>", "its id"),
 			{ path: (id) => `${pathOf(id)}/deliveries`, line: deliveryLine, example: "lethe webhooks deliveries whe_…" },
 		),
@@ -41,7 +32,7 @@ export function webhooksCommand(): Command {
 	for (const command of [addCommand(), removeCommand(), replayCommand(), rotateCommand()]) webhooks.addCommand(command);
 	for (const [name, about] of Object.entries(steps)) {
 		const [command, example] = [new Command(name).description(about), `lethe webhooks ${name} whe_…`];
-		webhooks.addCommand(stepOf<Endpoint>(command, { base, of: "endpoint", lines: linesOf, example }));
+		webhooks.addCommand(stepOf<WebhookEndpoint>(command, { base, of: "endpoint", lines: linesOf, example }));
 	}
 	return webhooks;
 }
@@ -62,7 +53,12 @@ function addCommand(): Command {
 		.action((url: string, options: AddOptions) =>
 			act("webhooks add", async () => {
 				const { name, state: states } = options;
-				const made = await call<Endpoint>(options, base, { url, name, states, default: options.default ?? false });
+				const made = await call<WebhookEndpointSecret>(options, base, {
+					url,
+					name,
+					states,
+					default: options.default ?? false,
+				});
 				show(options, made, linesOf);
 			}),
 		);
@@ -74,7 +70,9 @@ function removeCommand(): Command {
 		.argument("<id>", "the endpoint's id")
 		.action((id: string, options: TargetOptions) =>
 			act("webhooks remove", async () => {
-				show(options, await call<Endpoint>(options, pathOf(id), undefined, "DELETE"), ({ id }) => [`${id} is deleted`]);
+				show(options, await call<WebhookEndpoint>(options, pathOf(id), undefined, "DELETE"), ({ id }) => [
+					`${id} is deleted`,
+				]);
 			}),
 		);
 }
@@ -111,21 +109,21 @@ function rotateCommand(): Command {
 		.action((id: string, options: TargetOptions & { keepFor?: string }) =>
 			act("webhooks rotate-secret", async () => {
 				const { keepFor } = options;
-				show(options, await call<Endpoint>(options, `${pathOf(id)}/rotate-secret`, { keepFor }), linesOf);
+				show(options, await call<WebhookEndpointSecret>(options, `${pathOf(id)}/rotate-secret`, { keepFor }), linesOf);
 			}),
 		);
 }
 
-function linesOf(endpoint: Endpoint): string[] {
-	return [lineOf(endpoint), ...(endpoint.secret ? [`secret, shown this once: ${endpoint.secret}`] : [])];
+function linesOf(endpoint: WebhookEndpoint | WebhookEndpointSecret): string[] {
+	return [lineOf(endpoint), ...("secret" in endpoint ? [`secret, shown this once: ${endpoint.secret}`] : [])];
 }
 
-function lineOf({ id, url, state, disabledFor, default: isDefault }: Endpoint): string {
+function lineOf({ id, url, state, disabledFor, default: isDefault }: WebhookEndpoint | WebhookEndpointSecret): string {
 	const why = disabledFor ? `${state} (${disabledFor})` : state;
 	return `${id}  ${why.padEnd(10)}  ${url}${isDefault ? "  default" : ""}`;
 }
 
-function deliveryLine({ id, type, message, at, state, code, tries }: Delivery): string {
+function deliveryLine({ id, type, message, at, state, code, tries }: WebhookDelivery): string {
 	const last = tries.at(-1);
 	const why = code ?? last?.code ?? last?.status;
 	return [id, at, type, message, `${state}${why === undefined ? "" : ` (${why})`}`].filter(Boolean).join("  ");

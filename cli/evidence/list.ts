@@ -1,15 +1,14 @@
 // `lethe evidence list`: what the log says of one message, hold, request or key, or what was entered last.
 
 import { Command } from "commander";
+import type { EvidenceEntry } from "../../client/types.ts";
 import { listOf } from "../records.ts";
-
-type Item = { index: number; at: string; type: string; code?: string; about?: string; by?: string };
 
 export function listCommand(): Command {
 	const command = new Command("list")
 		.description("list entries, the last integrated first; what others may not see is passed over")
 		.option("--about <id>", "only those about it, such as msg_…, hld_… or dsr_…, also where that is gone");
-	return listOf<Item>(command, {
+	return listOf<EvidenceEntry>(command, {
 		path: () => "/v1/evidence",
 		filters: ["about"],
 		line: lineOf,
@@ -17,7 +16,7 @@ export function listCommand(): Command {
 	});
 }
 
-function lineOf({ index, at, type, code, about, by }: Item): string {
+function lineOf({ index, at, type, code, about, by }: EvidenceEntry): string {
 	return [`${index}`.padEnd(8), at, code ? `${type} ${code}` : type, about, by && `by ${by}`]
 		.filter(Boolean)
 		.join("  ");

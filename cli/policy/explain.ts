@@ -1,43 +1,10 @@
 // `lethe policy explain MSG`: why a message was decided as it was, as a person reads it.
 
 import { Command } from "commander";
+import type { DecisionExplanation, RuleWords } from "../../client/types.ts";
 import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords } from "./proposal.ts";
-
-type Rule = {
-	rule: string;
-	version: string;
-	says: string;
-	whenBriefly: string;
-	citations: string[];
-	basis?: string;
-	confidence?: string;
-	verifiedOn?: string;
-	note?: string;
-};
-type Bound = { duration: string; words: string; rule: string; citations: string[] };
-type Ref = { id: string; version: string };
-
-type Answer = {
-	messageId: string;
-	judgedAt: string;
-	allowed: boolean;
-	reasons: { code: string; means: string }[];
-	mode: "enforced" | "monitor";
-	noted: { code: string; means: string }[];
-	rejected?: { at: string; code?: string; rule?: Rule };
-	decisive?: Rule;
-	others: Rule[];
-	releaseUtc?: string;
-	releaseLocal?: string;
-	deliveryMode?: string;
-	held: boolean;
-	retention: { object: string; eraseBy: string; atFinal: boolean; erasedAt?: string; min?: Bound; max?: Bound }[];
-	packs: (Ref & { origin?: string; sha256?: string; approval?: { by?: string; at: string; verified: boolean } })[];
-	retimings: { at: string; from: Ref[]; to: Ref[]; effects: string[] }[];
-	replay: { agrees: boolean; missing: Ref[]; differences: string[] };
-};
 
 /** Exit 0: the record still gives the same decision; 1: it does not, or there is no such message. */
 export function explainCommand(): Command {
@@ -52,12 +19,12 @@ export function explainCommand(): Command {
 }
 
 async function explain(id: string, options: TargetOptions): Promise<number> {
-	const answer = await call<Answer>(options, `/v1/messages/${encodeURIComponent(id)}/decision`);
+	const answer = await call<DecisionExplanation>(options, `/v1/messages/${encodeURIComponent(id)}/decision`);
 	console.log(options.json ? JSON.stringify(answer, null, 2) : describe(answer).join("\n"));
 	return answer.replay.agrees ? exitCodes.yes : exitCodes.no;
 }
 
-function describe(answer: Answer): string[] {
+function describe(answer: DecisionExplanation): string[] {
 	const { messageId, allowed, judgedAt, reasons, mode, noted, rejected, decisive, others, packs, retimings } = answer;
 	return [
 		...(rejected ? [`${messageId}: rejected at ${rejected.at}${rejected.code ? `: ${rejected.code}` : ""}`] : []),
@@ -96,7 +63,7 @@ function ruleLines({
 	confidence,
 	verifiedOn,
 	note,
-}: Rule): string[] {
+}: RuleWords): string[] {
 	const known = basis ? ` (${basis}, confidence ${confidence}, verified on ${verifiedOn})` : "";
 	return [
 		`  ${rule} of ${version}${known}`,
@@ -107,18 +74,18 @@ function ruleLines({
 	];
 }
 
-function sending({ releaseUtc, releaseLocal, deliveryMode }: Answer): string {
+function sending({ releaseUtc, releaseLocal, deliveryMode }: DecisionExplanation): string {
 	const local = releaseLocal ? ` (${releaseLocal} at the recipient)` : "";
 	const when = releaseUtc ? `not before ${releaseUtc}${local}` : "at once";
 	return `${when}${deliveryMode ? `, by ${deliveryMode.replace("_", " ")}` : ""}`;
 }
 
-function keptLine({ object, eraseBy, atFinal, erasedAt, min, max }: Answer["retention"][number]): string {
+function keptLine({ object, eraseBy, atFinal, erasedAt, min, max }: DecisionExplanation["retention"][number]): string {
 	// What is not encrypted has no end with the message: it goes by its date.
 	const endsWithMessage = atFinal && (object === "content" || object === "address");
 	const until = endsWithMessage ? `until the message is final, ${eraseBy} at the latest` : `until ${eraseBy}`;
 	const bounds = [
-		...(min && !/^PT?0/.test(min.duration)
+		...(min?.duration && !/^PT?0/.test(min.duration)
 			? [`at least ${min.words} by ${min.rule} (${min.citations.join("; ")})`]
 			: []),
 		...(max ? [`at most ${max.words} by ${max.rule} (${max.citations.join("; ")})`] : []),
@@ -127,12 +94,12 @@ function keptLine({ object, eraseBy, atFinal, erasedAt, min, max }: Answer["rete
 	return `  ${object.replaceAll("_", " ")}: ${[kept, ...bounds].join("; ")}`;
 }
 
-function replayLine({ agrees, missing, differences }: Answer["replay"]): string {
+function replayLine({ agrees, missing, differences }: DecisionExplanation["replay"]): string {
 	if (agrees) return "Judged anew from this record: the same decision.";
 	if (missing.length > 0) return `NOT judged anew: ${names(missing)} is not here any more.`;
 	return `Judged anew from this record: NOT THE SAME (${differences.join(", ")}).`;
 }
 
-function names(refs: Ref[]): string {
+function names(refs: { id: string; version: string }[]): string {
 	return refs.map(({ id, version }) => `${id} ${version}`).join(", ") || "none";
 }

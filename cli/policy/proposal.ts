@@ -1,39 +1,17 @@
 // A proposal as commands show it.
 
 /** Who gave it is told to tenants that govern policies. */
-type Approval = { by?: string; at: string; verified: boolean };
 
-/** As the API answers it. */
-export type ProposalAnswer = {
-	id: string;
-	pack: string;
-	version: string;
-	base?: string;
-	why: string;
-	state: string;
-	createdBy: string;
-	check?: { at: string; cases: number };
-	simulation?: {
-		state: "running" | "done";
-		startedAt: string;
-		total: number;
-		counts: Record<string, number>;
-		samples: Record<string, string[]>;
-	};
-	approval?: Approval;
-	effectiveFrom?: string;
-	history: { state: string; at: string; by: string }[];
-	changes?: { sentence: string }[];
-};
+import type { PolicyProposal } from "../../client/types.ts";
 
 /** One line: what it is and how far it has come. */
-export function proposalLine({ id, pack, version, state, why, effectiveFrom, approval }: ProposalAnswer): string {
+export function proposalLine({ id, pack, version, state, why, effectiveFrom, approval }: PolicyProposal): string {
 	const from = effectiveFrom ? `, in force from ${effectiveFrom}` : "";
 	return `${id}  ${pack} ${version}  ${state}${from}${approval ? ` (${approvalWords(approval)})` : ""}  ${why}`;
 }
 
 /** Who approved it, and what that is worth. */
-export function approvalWords({ by, verified }: Approval): string {
+export function approvalWords({ by, verified }: NonNullable<PolicyProposal["approval"]>): string {
 	if (verified) return `approved by ${by ?? "a person"}`;
 	return by === undefined ? "approved by an API key: UNVERIFIED" : `approved by ${by}, an API key: UNVERIFIED`;
 }

@@ -1,10 +1,11 @@
 // `lethe policy proposals [ID]`: what has been proposed and how far it has come; one of them in full.
 
 import { Command } from "commander";
+import type { PolicyProposalDetail, PolicyProposalPage } from "../../client/types.ts";
 import { sayNone } from "../records.ts";
 import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
-import { approvalWords, countLines, type ProposalAnswer, proposalLine } from "./proposal.ts";
+import { approvalWords, countLines, proposalLine } from "./proposal.ts";
 
 type Options = TargetOptions & { state?: string; limit: string; cursor?: string };
 
@@ -23,7 +24,7 @@ export function proposalsCommand(): Command {
 async function list(options: Options): Promise<number> {
 	const { state, limit, cursor } = options;
 	const query = new URLSearchParams({ limit, ...(state !== undefined && { state }), ...(cursor && { cursor }) });
-	const page = await call<{ items: ProposalAnswer[]; next?: string }>(options, `/v1/policy-proposals?${query}`);
+	const page = await call<PolicyProposalPage>(options, `/v1/policy-proposals?${query}`);
 	const { items, next } = page;
 	if (options.json) console.log(JSON.stringify(page, null, 2));
 	else for (const proposal of items) console.log(proposalLine(proposal));
@@ -34,7 +35,7 @@ async function list(options: Options): Promise<number> {
 }
 
 async function show(id: string, options: Options): Promise<number> {
-	const proposal = await call<ProposalAnswer>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
+	const proposal = await call<PolicyProposalDetail>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
 	if (options.json) {
 		console.log(JSON.stringify(proposal, null, 2));
 		return exitCodes.yes;

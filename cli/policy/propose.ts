@@ -1,9 +1,9 @@
 // `lethe policy propose`: drafts a new version of a pack, from a file or as changes of the version in force.
 
 import { Command } from "commander";
+import type { PolicyProposalDetail } from "../../client/types.ts";
 import { exitCodes, Refusal, readText, run } from "../run.ts";
 import { call, type TargetOptions, withAct } from "./call.ts";
-import type { ProposalAnswer } from "./proposal.ts";
 
 type Options = TargetOptions & { pack?: string; set: string[]; from?: string; why: string };
 
@@ -25,7 +25,7 @@ export function proposeCommand(): Command {
 }
 
 async function propose(file: string | undefined, options: Options): Promise<number> {
-	const proposal = await call<ProposalAnswer>(options, "/v1/policy-proposals", await readDraft(file, options));
+	const proposal = await call<PolicyProposalDetail>(options, "/v1/policy-proposals", await readDraft(file, options));
 	if (options.json) console.log(JSON.stringify(proposal, null, 2));
 	else {
 		console.log(`${proposal.id}: ${proposal.pack} ${proposal.version}, a draft`);

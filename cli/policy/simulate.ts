@@ -1,10 +1,11 @@
 // `lethe policy simulate PROPOSAL`: counts what it would change of what is stored, with a progress bar.
 
 import { Command } from "commander";
+import type { PolicyProposal } from "../../client/types.ts";
 import { exitCodes, Refusal, run } from "../run.ts";
 import { call, type TargetOptions, withAct } from "./call.ts";
 import { follow, patienceOption } from "./follow.ts";
-import { countLines, type ProposalAnswer } from "./proposal.ts";
+import { countLines } from "./proposal.ts";
 import { callStep } from "./step.ts";
 
 type Options = TargetOptions & { patience: number };
@@ -22,7 +23,7 @@ export function simulateCommand(): Command {
 async function simulate(id: string, options: Options): Promise<number> {
 	await callStep(id, "simulate", options);
 	const ask = async () => {
-		const proposal = await call<ProposalAnswer>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
+		const proposal = await call<PolicyProposal>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
 		const { state, simulation } = proposal;
 		if (state === "withdrawn")
 			throw new Refusal(`${id} was withdrawn meanwhile. Propose it again where it is still wanted.`, exitCodes.no);

@@ -56,7 +56,8 @@ export const rooms: Record<string, Room> = {
 			// What recipients run, run here.
 			...["client/e2ee.ts"],
 		],
-		types: ["adapters"],
+		// What the API answers is typed once, for whoever calls it.
+		types: ["adapters", "client/types.ts"],
 	},
 	// A drill starts, copies and ends a deployment of its own.
 	"cli/drill": { may: ["config.ts", "deps.ts", "domain", "adapters", "stack", "cli"] },
