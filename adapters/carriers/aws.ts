@@ -158,16 +158,23 @@ const refusal = z.object({
 const refusals: Record<string, CarrierCode> = {
 	AccessDeniedException: "credentials_refused",
 	DESTINATION_COUNTRY_BLOCKED: "invalid_recipient",
+	DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION: "invalid_recipient",
+	DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE: "invalid_recipient",
+	DESTINATION_PHONE_NUMBER_NOT_VERIFIED: "invalid_recipient",
 	DESTINATION_PHONE_NUMBER_OPTED_OUT: "recipient_opted_out",
-	DESTINATION_PHONE_NUMBER_BLOCKED: "invalid_recipient",
 	ExpiredTokenException: "credentials_refused",
-	INVALID_PARAMETER: "invalid_request",
+	INVALID_IDENTITY_FOR_DESTINATION_COUNTRY: "sender_refused",
 	InvalidSignatureException: "credentials_refused",
+	MESSAGE_TYPE_MISMATCH: "sender_refused",
+	NO_ORIGINATION_IDENTITIES_FOUND: "sender_refused",
+	NUMBER_CAPABILITIES_MISMATCH: "sender_refused",
+	RESOURCE_NOT_ACTIVE: "sender_refused",
+	ResourceNotFoundException: "sender_refused",
+	SENDER_ID_NOT_REGISTERED: "sender_refused",
+	SENDER_ID_NOT_SUPPORTED: "sender_refused",
+	SENDER_ID_REQUIRES_REGISTRATION: "sender_refused",
 	ServiceQuotaExceededException: "unavailable",
 	UnrecognizedClientException: "credentials_refused",
-	INVALID_IDENTITY: "sender_refused",
-	ResourceNotFoundException: "sender_refused",
-	ValidationException: "invalid_request",
 };
 const answers: Answers = {
 	accepted(answer) {

@@ -29,7 +29,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
-import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answer, type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -97,8 +97,15 @@ const answers: Answers = {
 		const taken = readAnswer(acceptance, answer)?.data;
 		return taken && { carrierId: taken.id, segments: taken.parts };
 	},
-	refused: (answer) => toCode(codes, readAnswer(refusal, answer)?.errors[0]?.code),
+	refused: (answer) => toCode(codes, readRefusal(answer)),
+	throttled: (answer) => readRefusal(answer) === queueFull,
 };
+// What waits at Telnyx for this sender is more than it takes: no fault of the message's, and it passes.
+const queueFull = "40318";
+
+function readRefusal(answer: Answer): string | undefined {
+	return readAnswer(refusal, answer)?.errors[0]?.code;
+}
 
 /** Secrets `{publicKey}`: the account's key as Mission Control shows it, base64 of 32 bytes. */
 export const verifyTelnyx: VerifierFactory = ({ secrets }) => {
@@ -125,8 +132,13 @@ const codes: Record<string, CarrierCode> = {
 	"40002": "content_refused",
 	"40003": "content_refused",
 	"40005": "validity_over",
+	"40009": "content_refused",
 	"40010": "sender_refused",
+	"40012": "invalid_recipient",
+	"40013": "sender_refused",
+	"40014": "validity_over",
 	"40300": "recipient_opted_out",
+	"40305": "sender_refused",
 	"40310": "invalid_recipient",
 };
 

@@ -139,15 +139,13 @@ function createTokens(applicationId: string, pem: string): () => Promise<string>
 
 const acceptance = z.object({ message_uuid: z.string().regex(/^[0-9A-Za-z-]{1,64}$/) });
 const refusal = z.object({
-	title: z.string(),
+	type: z.string().optional(),
 	invalid_parameters: z.array(z.object({ name: z.string() })).optional(),
 });
 const refusals: Record<string, CarrierCode> = {
 	to: "invalid_recipient",
 	from: "sender_refused",
 	text: "content_refused",
-	"1120": "sender_refused",
-	"1170": "invalid_recipient",
 };
 const answers: Answers = {
 	accepted(answer) {
@@ -155,8 +153,9 @@ const answers: Answers = {
 		return taken && { carrierId: taken.message_uuid };
 	},
 	refused(answer) {
-		const { title, invalid_parameters: parameters } = readAnswer(refusal, answer) ?? {};
-		return toCode(refusals, parameters?.[0]?.name) ?? toCode(refusals, title);
+		const { type = "", invalid_parameters: parameters } = readAnswer(refusal, answer) ?? {};
+		// The number stands at the end of its page's address; the title is prose.
+		return toCode(refusals, parameters?.[0]?.name) ?? toCode(codes, /#(\d{4})$/.exec(type)?.[1]);
 	},
 };
 

@@ -102,6 +102,25 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 			{ kind: "throttled", retryAfterMs: 1_000 },
 		],
 		[{ status: 400, body: '{"__type":"x#AccessDeniedException"}' }, failed("credentials_refused", false)],
+		[
+			{ status: 400, body: '{"__type":"ConflictException","Reason":"DESTINATION_PHONE_NUMBER_OPTED_OUT"}' },
+			failed("recipient_opted_out", true),
+		],
+		[
+			{
+				status: 400,
+				body: '{"__type":"ConflictException","Reason":"DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"}',
+			},
+			failed("invalid_recipient", true),
+		],
+		[
+			{ status: 400, body: '{"__type":"ValidationException","Reason":"SENDER_ID_NOT_REGISTERED"}' },
+			failed("sender_refused", true),
+		],
+		[
+			{ status: 400, body: '{"__type":"ValidationException","Reason":"FIELD_VALIDATION_FAILED"}' },
+			failed("invalid_request", true),
+		],
 		[{ status: 400, body: '{"__type":"constructor"}' }, failed("invalid_request", true)],
 	],
 	messagebird: [
@@ -109,7 +128,14 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 		[{ status: 422, body: '{"errors":[{"code":25,"parameter":null}]}' }, failed("unavailable", false)],
 	],
 	sinch: [[{ status: 403, body: '{"code":"forbidden"}' }, failed("sender_refused", true)]],
-	telnyx: [[{ status: 400, body: '{"errors":[{"code":"40300"}]}' }, failed("recipient_opted_out", true)]],
+	telnyx: [
+		[{ status: 400, body: '{"errors":[{"code":"40300"}]}' }, failed("recipient_opted_out", true)],
+		[{ status: 400, body: '{"errors":[{"code":"40305"}]}' }, failed("sender_refused", true)],
+		[
+			{ status: 400, body: '{"errors":[{"code":"40318"}]}' },
+			{ kind: "throttled", retryAfterMs: 1_000 },
+		],
+	],
 	twilio: [
 		[{ status: 400, body: '{"code":21610}' }, failed("recipient_opted_out", true)],
 		[{ status: 400, body: '{"code":21606}' }, failed("sender_refused", true)],
@@ -119,7 +145,22 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 		],
 		[{ status: 404, body: '{"code":20404}' }, unreadable],
 	],
-	vonage: [[{ status: 422, body: '{"title":"1120"}' }, failed("sender_refused", true)]],
+	vonage: [
+		[
+			{
+				status: 422,
+				body: '{"type":"https://developer.vonage.com/api-errors/messages#1120","title":"Invalid sender"}',
+			},
+			failed("sender_refused", true),
+		],
+		[
+			{
+				status: 422,
+				body: '{"type":"https://developer.vonage.com/api-errors/messages#1150","title":"Invalid params","invalid_parameters":[{"name":"to"}]}',
+			},
+			failed("invalid_recipient", true),
+		],
+	],
 };
 
 for (const [name, vendor] of Object.entries(made)) {
