@@ -15,6 +15,7 @@ const failureMs = 24 * 3600_000;
 
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
+const leftKey = (prefix: string, sendQueue: string) => `${prefix}:left:${sendQueue}`;
 const failureKey = (prefix: string, sendQueue: string) => `${prefix}:failure:${sendQueue}`;
 
 /** Why a queue's carrier fails: a code of ours, and since when no attempt was well, epoch ms; absent where nobody told. */
@@ -56,6 +57,10 @@ export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: Heal
 			last = told;
 			counts[told === true ? "well" : "ill"]++;
 		},
+		/** The carrier asked to be left alone for so long that who has another goes there. */
+		async leave(ms: number): Promise<void> {
+			await connection.set(leftKey(prefix, sendQueue), "1", "PX", ms);
+		},
 		async close(): Promise<void> {
 			clearInterval(timer);
 			await flush().catch(() => undefined);
@@ -73,7 +78,7 @@ export async function findIll(
 	const slot = slotOf(clock());
 	const reading = connection.pipeline();
 	for (const name of sendQueues) {
-		reading.exists(openKey(prefix, name));
+		reading.exists(openKey(prefix, name), leftKey(prefix, name));
 		for (const at of [slot, slot - 1]) reading.hmget(fateKey(prefix, name, at), "well", "ill");
 	}
 	const answers = ((await reading.exec()) ?? []).map(([error, answer]) => {
@@ -85,7 +90,7 @@ export async function findIll(
 			const [open, ...fates] = answers.slice(index * 3, index * 3 + 3) as [number, ...(string | null)[][]];
 			const sum = (field: number) => fates.reduce((total, fate) => total + Number(fate[field] ?? 0), 0);
 			const [well, ill] = [sum(0), sum(1)];
-			return open === 1 || (well + ill >= attemptsMin && ill / (well + ill) > failingShare);
+			return open > 0 || (well + ill >= attemptsMin && ill / (well + ill) > failingShare);
 		}),
 	);
 }

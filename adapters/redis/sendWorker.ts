@@ -22,7 +22,8 @@ type Attempted = { messageId: string; attempt: number; sendQueue: string };
 const aheadMs = 500;
 const inHandMs = 400;
 
-// While a circuit is open it is looked at so often: whom it leaves alone may have been given what it lacked.
+// While a carrier is left alone it is looked at so often: it may have been given what it lacked, and what came since may go
+// another way.
 const openLookMs = 2_000;
 
 /** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
@@ -57,7 +58,8 @@ export function createSendWorker(options: {
 		return made.finally(() => inHand.delete(made));
 	}
 
-	const turns = createTurns({ ...options, buckets, bucket, circuit, rateLimit: (ms) => worker.rateLimit(ms) });
+	const rateLimit = (ms: number) => worker.rateLimit(ms);
+	const turns = createTurns({ ...options, buckets, bucket, circuit, health, rateLimit });
 	const worker: Worker = new Worker(
 		options.sendQueue,
 		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
@@ -120,8 +122,9 @@ function endsWithin(ms: number, call: Promise<unknown>): Promise<boolean> {
 }
 
 /** When one job after the other may go. */
-function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptions) {
+function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: TurnsOptions) {
 	let heldUntil = 0;
+	const isLong = (ms: number) => ms > limits.throttleBearableMs;
 
 	// Back to the front of its priority, and no sender asks for another before there is something to have.
 	async function putBack(ms: number): Promise<never> {
@@ -129,28 +132,33 @@ function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptio
 		throw Worker.RateLimitError();
 	}
 
+	/** False when another queue makes the attempt. @throws BullMQ's RateLimitError when there is none */
+	async function leave(job: Attempted, ms: number): Promise<false> {
+		if (await divert?.(job).catch(() => false)) return false;
+		return putBack(Math.min(ms, openLookMs));
+	}
+
 	return {
 		async holdBack(ms: number): Promise<void> {
 			heldUntil = Math.max(heldUntil, performance.now() + ms);
 			// The bucket too: whoever puts a job back meanwhile would have it come as soon as the rate alone lets it.
 			// Not for longer than Redis may take: whoever asks has more to do with its attempt, and may be about to end.
-			const told = buckets.hold(bucket.name, ms).then(() => rateLimit(ms));
+			const held = Promise.all([buckets.hold(bucket.name, ms), isLong(ms) && health.leave(ms)]);
+			const told = held.then(() => rateLimit(isLong(ms) ? openLookMs : ms));
 			await endsWithin(limits.queuesAnswerMsMax, told);
 		},
 		/** False when there is nothing left to do. @throws BullMQ's RateLimitError when the job is put back */
 		async wait(job: Attempted, segments: number): Promise<boolean> {
 			const shutMs = circuit.admit();
-			if (shutMs > 0) {
-				if (await divert?.(job).catch(() => false)) return false;
-				await putBack(Math.min(shutMs, openLookMs));
-			}
+			if (shutMs > 0) return leave(job, shutMs);
 			const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
 			if (taken && waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 			// While it waited here, the carrier may have asked another attempt for more patience.
 			const heldMs = heldUntil - performance.now();
 			if (taken && heldMs <= 0) return true;
 			circuit.tell(undefined);
-			return putBack(taken ? heldMs : waitMs - inHandMs);
+			const restMs = taken ? heldMs : waitMs - inHandMs;
+			return isLong(restMs) ? leave(job, restMs) : putBack(restMs);
 		},
 	};
 }
@@ -159,6 +167,7 @@ type TurnsOptions = {
 	buckets: RateBuckets;
 	bucket: RateBucket;
 	circuit: Circuit;
+	health: Pick<ReturnType<typeof tellHealth>, "leave">;
 	rateLimit: (ms: number) => Promise<void>;
 	divert?: (job: Attempted) => Promise<boolean>;
 };

@@ -287,6 +287,29 @@ describe("send queues", () => {
 		assert.deepEqual(await queues.failing([sendQueue]), new Map(), "one that was well ended it");
 	});
 
+	it("a carrier that asks to be left alone for long is known to whoever routes, and what came since is handed on where that can be", async () => {
+		const { sendQueue } = jobOf();
+		const [staying, ...others] = Array.from({ length: 10 }, () => jobOf({ sendQueue }));
+		const asked: string[] = [];
+		const handedOn: string[] = [];
+		const handle: Work["handle"] = async ({ messageId }, control) => {
+			asked.push(messageId);
+			await control.holdBack(limits.throttleBearableMs + 10_000);
+			return true;
+		};
+		const divert: Work["divert"] = async ({ messageId }) =>
+			messageId !== staying?.messageId && handedOn.push(messageId) > 0;
+		const worker = work(sendQueue, handle, { divert });
+		await queues.add(jobOf({ sendQueue }));
+		await until(() => asked.length === 1);
+		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
+		for (const job of [...others, staying as SendJob]) await queues.add(job);
+		await until(() => handedOn.length === others.length);
+		assert.equal(await total(sendQueue), 1, "what can go nowhere else waits");
+		await worker.close();
+		assert.equal(asked.length, 1);
+	});
+
 	it("what was sent is to be seen, in segments", async () => {
 		const { sendQueue } = jobOf();
 		await Promise.all(Array.from({ length: 20 }, () => queues.add(jobOf({ sendQueue, segments: 3 }))));
