@@ -61,6 +61,7 @@ const manual = (): Manual => ({
 		"What recipients write in another coding than GSM 03.38, ASCII, Latin-1 or UCS-2 is refused (ESME_RX_R_APPN).",
 		"An SMSC that does not bring again what was answered by ESME_RX_T_APPN loses receipts while the API is away for more than some seconds.",
 		"Each sender process binds for itself: the account must allow as many binds as there are processes, times binds.",
+		"An SMSC brings receipts and what recipients write over any link of an account, and a queue takes only what is its own: give each queue an account (systemId) of its own.",
 		"A long text of which it took some parts and not others stays in doubt: it is charged, and never sent again.",
 		"Texts go as GSM 03.38, one septet an octet, or as UCS-2; the SMSC's default alphabet must be GSM 03.38.",
 	],
