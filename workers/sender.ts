@@ -49,7 +49,9 @@ await runProcess(async () => {
 		open: (queue) => deps.openSendWorker({ ...queue, handle: send, divert, onError }),
 		async receive(sendQueue) {
 			const carrier = await deps.carriers.sender(sendQueue);
-			carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
+			const silence = carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
+			// Redis that is away keeps no carrier from bringing what it has.
+			if (silence) deps.sendQueues.tellSilence(sendQueue, silence).catch(() => undefined);
 			return carrier;
 		},
 		ratePerSecondDefault: config.sender.ratePerSecondDefault,

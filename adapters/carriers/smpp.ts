@@ -114,10 +114,10 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 		send,
 		verify: verifySmpp({ settings: given, secrets }),
 		receive(handOver) {
-			if (!pool || !key || settings.bind === "transmitter") return;
+			if (!pool || !key || settings.bind === "transmitter") return undefined;
 			// What was not acknowledged is known again by the one that it came to.
 			deliver ??= createDeliveries({ key, handOver, receiptIds: settings.receiptIds, clock: Date.now });
-			pool.receive();
+			return pool.receive();
 		},
 		close: async () => pool?.close(),
 	};

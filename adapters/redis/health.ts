@@ -12,11 +12,14 @@ const attemptsMin = 10;
 const failingShare = 0.5;
 // A failure that no success has followed is remembered for so long: whoever has to mend it may come the next day.
 const failureMs = 24 * 3600_000;
+// That a carrier brings nothing is told again every two seconds while it is so.
+const silenceMs = 15_000;
 
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
 const leftKey = (prefix: string, sendQueue: string) => `${prefix}:left:${sendQueue}`;
 const failureKey = (prefix: string, sendQueue: string) => `${prefix}:failure:${sendQueue}`;
+const silenceKey = (prefix: string, sendQueue: string) => `${prefix}:silence:${sendQueue}`;
 
 /** Why a queue's carrier fails: a code of ours, and since when no attempt was well, epoch ms; absent where nobody told. */
 export type Failing = { code?: string; since?: number };
@@ -68,6 +71,12 @@ export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: Heal
 	};
 }
 
+/** Tells why a queue's carrier brings neither receipts nor what recipients write: it may take what is sent all the same. */
+export async function tellSilence(connection: Redis, of: HealthOf, code: string): Promise<void> {
+	const key = silenceKey(of.prefix, of.sendQueue);
+	await connection.multi().hset(key, "code", code).hsetnx(key, "since", of.clock()).pexpire(key, silenceMs).exec();
+}
+
 /** Those of the queues whose carrier is left alone at present, or failed more often than not within the last minute. */
 export async function findIll(
 	connection: Redis,
@@ -96,8 +105,8 @@ export async function findIll(
 }
 
 /**
- * Those of the queues that people have to see to, and why: `findIll`, and whose last attempt found that they lack what they
- * need or that their carrier refuses it, even if that was a while ago.
+ * Those of the queues that people have to see to, and why: `findIll`, whose last attempt found that they lack what they
+ * need or that their carrier refuses it, even if that was a while ago, and whose carrier brings nothing.
  */
 export async function findFailing(
 	connection: Redis,
@@ -106,19 +115,25 @@ export async function findFailing(
 ): Promise<Map<string, Failing>> {
 	const ill = await findIll(connection, of, sendQueues);
 	const reading = connection.pipeline();
-	for (const name of sendQueues) reading.hmget(failureKey(of.prefix, name), "code", "since");
+	for (const name of sendQueues) {
+		for (const keyOf of [failureKey, silenceKey]) reading.hmget(keyOf(of.prefix, name), "code", "since");
+	}
 	const answers = sendQueues.length > 0 ? ((await reading.exec()) ?? []) : [];
-	const failing = new Map<string, Failing>();
-	for (const [index, name] of sendQueues.entries()) {
-		const [error, answer] = answers[index] ?? [];
+	const told = answers.map(([error, answer]): Failing => {
 		if (error) throw error;
 		const [code, since] = (answer ?? []) as (string | null)[];
-		if (ill.has(name) || (code && isLasting(code))) failing.set(name, code ? { code, since: Number(since) } : {});
+		return code ? { code, since: Number(since) } : {};
+	});
+	const failing = new Map<string, Failing>();
+	for (const [index, name] of sendQueues.entries()) {
+		const [failure = {}, silence = {}] = told.slice(index * 2, index * 2 + 2);
+		if (ill.has(name) || (failure.code && isLasting(failure.code))) failing.set(name, failure);
+		else if (silence.code) failing.set(name, silence);
 	}
 	return failing;
 }
 
 /** Whoever gives a queue other credentials starts anew. */
 export async function forgetHealth(connection: Redis, prefix: string, sendQueue: string): Promise<void> {
-	await connection.del(openKey(prefix, sendQueue), failureKey(prefix, sendQueue));
+	await connection.del(openKey(prefix, sendQueue), failureKey(prefix, sendQueue), silenceKey(prefix, sendQueue));
 }

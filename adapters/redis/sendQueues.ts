@@ -8,7 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
-import { type Failing, findFailing, findIll, forgetHealth } from "./health.ts";
+import { type Failing, findFailing, findIll, forgetHealth, tellSilence } from "./health.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 import { createVelocity } from "./velocity.ts";
@@ -104,6 +104,9 @@ export function createSendQueues(options: {
 				await queue(name).obliterate({ force: true });
 				await forgetHealth(connection, options.prefix, name);
 			}),
+		/** Tells why a queue's carrier brings nothing at present, again and again while it is so. */
+		tellSilence: (sendQueue: string, code: string): Promise<void> =>
+			ask(() => tellSilence(connection, { prefix: options.prefix, clock: options.clock, sendQueue }, code)),
 		/** Forgets how a queue's carrier did. */
 		forgetHealth: (name: string): Promise<void> => ask(() => forgetHealth(connection, options.prefix, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */

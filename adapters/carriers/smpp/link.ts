@@ -36,6 +36,7 @@ export type Link = ReturnType<typeof createLink>;
 export function createLink(options: LinkOptions) {
 	let state: LinkState = { is: "connecting" };
 	let failures = 0;
+	let failedBy: CarrierCode | undefined;
 	let timer: NodeJS.Timeout | undefined;
 	let socket: Socket | undefined;
 
@@ -67,6 +68,7 @@ export function createLink(options: LinkOptions) {
 		if (state.is === "closed" || state.is === "down") return;
 		const ceiling = Math.min(options.backoffMaxMs, options.backoffFirstMs * 2 ** Math.min(failures, 20));
 		failures++;
+		failedBy = code;
 		timer = setTimeout(() => void open(), ceiling / 2 + (options.random() * ceiling) / 2);
 		become({ is: "down", code });
 	}
@@ -75,6 +77,8 @@ export function createLink(options: LinkOptions) {
 
 	return {
 		state: () => state,
+		/** Why there is none, once a second try in a row has failed too. */
+		trouble: () => (failures > 1 ? failedBy : undefined),
 		/** Lets what is under way end, unbinds, and makes no new link. */
 		async close(): Promise<void> {
 			const { is } = state;

@@ -87,11 +87,13 @@ export function createPool(options: PoolOptions) {
 
 	return {
 		request,
-		/** Makes the links on which the SMSC brings something, unless they are there. */
-		receive(): void {
+		/** Makes the links on which the SMSC brings something, unless they are there. Answers why all of them are in trouble. */
+		receive(): CarrierCode | undefined {
 			if (options.kind === "transceiver") openSenders();
 			const isWanted = options.kind === "split" && !isClosed && links.receivers.length === 0;
 			if (isWanted) links.receivers = open("bind_receiver");
+			const troubles = (options.kind === "split" ? links.receivers : links.senders).map((link) => link.trouble());
+			return troubles.includes(undefined) ? undefined : troubles[0];
 		},
 		/** Nothing new begins; what waits is unsent, what is under way may end; every link is unbound. */
 		async close(): Promise<void> {

@@ -358,6 +358,26 @@ describe("links", () => {
 		assert.deepEqual(await carrier.send(message(), never), refused);
 	});
 
+	test("that an SMSC refuses the links on which it would bring something is told, and that it takes messages all the same", async () => {
+		await using smsc = await startSmsc();
+		const callbackKey = Buffer.alloc(32, 7).toString("base64");
+		const settings = { url: smsc.url, bind: "split", responseSeconds: "1" };
+		const carrier = createSmpp({ settings, secrets: { ...secrets, callbackKey } });
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "bind_receiver") return false;
+			peer.answer(pdu, {}, 0x0e);
+			return true;
+		});
+		const receive = () => carrier.receive?.(async () => true);
+		assert.equal(receive(), undefined, "none was tried yet");
+		assert.equal((await carrier.send(message(), never)).kind, "accepted");
+		await until(() => receive() === "credentials_refused");
+		assert.ok(smsc.heard("bind_receiver").length >= 2);
+		smsc.follow(() => false);
+		await until(() => receive() === undefined);
+		await carrier.close?.();
+	});
+
 	test("the SMSC's enquire_link is answered, its unbind too, and what it had under way ends first", async () => {
 		await using smsc = await startSmsc();
 		await using carrier = open(smsc.url);

@@ -310,6 +310,19 @@ describe("send queues", () => {
 		assert.equal(asked.length, 1);
 	});
 
+	it("a carrier that brings nothing is for people to see to, and takes what is sent all the same", async () => {
+		const [{ sendQueue }, { sendQueue: other }] = [jobOf(), jobOf()];
+		await queues.tellSilence(sendQueue, "credentials_refused");
+		const [since] = [...(await queues.failing([other, sendQueue])).values()].map((failing) => failing.since);
+		await queues.tellSilence(sendQueue, "credentials_refused");
+		const failing = await queues.failing([other, sendQueue]);
+		assert.deepEqual(failing, new Map([[sendQueue, { code: "credentials_refused", since }]]));
+		assert.deepEqual(await queues.areIll([other, sendQueue]), new Set());
+		assert.ok((await redis.pttl(`${prefix}:silence:${sendQueue}`)) > 0, "that it is over nobody has to tell");
+		await queues.forgetHealth(sendQueue);
+		assert.deepEqual(await queues.failing([sendQueue]), new Map());
+	});
+
 	it("what was sent is to be seen, in segments", async () => {
 		const { sendQueue } = jobOf();
 		await Promise.all(Array.from({ length: 20 }, () => queues.add(jobOf({ sendQueue, segments: 3 }))));
