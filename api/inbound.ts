@@ -119,7 +119,7 @@ export function createInbound(deps: InboundDeps) {
 				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
 			);
 			const at = Math.min(message.at, deps.clock());
-			const { keywordClass, revokesAll = false } = contentFacts(message.text.reveal());
+			const { keywordClass, revokesAll = false } = read(message);
 			const isPart = message.isPart ?? false;
 			const one = { parties, recipient, sender, carrier, at, id, late, isPart, revokesAll };
 			const taken = await handle(one, keywordClass);
@@ -280,8 +280,15 @@ function isForGood({ code }: LetheError): boolean {
 	return code === "limit_reached" || !errorCatalogue[code].retryable;
 }
 
-function isLateStop({ text, at }: InboundMessage, now: number): boolean {
-	return at < now && now - at < limits.inboundSeenMs && contentFacts(text.reveal()).keywordClass === "stop";
+function isLateStop(message: InboundMessage, now: number): boolean {
+	const { at } = message;
+	return at < now && now - at < limits.inboundSeenMs && read(message).keywordClass === "stop";
+}
+
+/** What is said, where the carrier does not know that it is an opt-out. */
+function read({ text, isStop }: InboundMessage): ContentFacts {
+	const facts = contentFacts(text.reveal());
+	return isStop ? { ...facts, keywordClass: "stop" } : facts;
 }
 
 /** Whose message it is; undefined for a number that no plan knows. */

@@ -178,12 +178,14 @@ export function wrote(message: {
 	service?: string | undefined;
 	text: string;
 	at: number;
+	isStop?: true | undefined;
 	isPart?: true | undefined;
 }): Parsed {
-	const { eventId, from, to, service, text, at, isPart } = message;
+	const { eventId, from, to, service, text, at, isStop, isPart } = message;
 	const written = { ...(to !== undefined && { to: toE164(to) }), ...(service && { service }) };
 	const parties = { from: Plaintext.text(toE164(from)), ...written };
-	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at, ...(isPart && { isPart }) }] };
+	const known = { ...(isStop && { isStop }), ...(isPart && { isPart }) };
+	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at, ...known }] };
 }
 
 /**

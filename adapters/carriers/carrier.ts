@@ -67,6 +67,8 @@ export type InboundMessage = {
 	service?: string | undefined;
 	text: Plaintext;
 	at: number;
+	/** The carrier took it for an opt-out, whatever its words are. */
+	isStop?: true | undefined;
 	/** It is one of several that the recipient's handset sent as one: a word that counts alone is not all that was said. */
 	isPart?: true | undefined;
 };

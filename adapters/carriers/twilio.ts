@@ -79,6 +79,7 @@ const manual = (): Manual => ({
 		"It can't be asked by a reference of ours: where the answer to a send is lost, a one-time code ends as `unknown` at once, and any other message when it closes, an hour after its deadline.",
 		"A message that is not yet final can't be deleted.",
 		"Its validity ends after ten hours at the latest.",
+		"What Advanced Opt-Out takes for a STOP (OptOutType) is one here, by whatever words of the account's own; a START is read by its words alone.",
 	],
 });
 
@@ -216,6 +217,7 @@ const inbound = z.object({
 		.regex(/^(MG[\w-]{1,62})?$/)
 		.optional(),
 	Body: z.string().max(4096),
+	OptOutType: z.string().optional(),
 	SmsStatus: z.enum(["receiving", "received"]).optional(),
 	NumMedia: z
 		.string()
@@ -226,6 +228,7 @@ const inbound = z.object({
 const deciding = {
 	...{ AccountSid: "AC\\w", ApiVersion: "\\d{4}-", CallSid: "CA\\w", MessagingServiceSid: "MG\\w", ErrorCode: "\\d" },
 	...{ MessageSid: "[SM]M\\w", SmsSid: "[SM]M\\w", MessageStatus: "[a-z]", SmsStatus: "[a-z]" },
+	OptOutType: "STOP",
 };
 /** And these who wrote, and to whom. */
 const parties = { From: "\\+?\\d{3}", To: "\\+?\\d{3}" };
@@ -323,5 +326,7 @@ function parseInbound(fields: Record<string, string>, at: number): Parsed {
 	const { data } = inbound.safeParse(fields);
 	if (!data || (data.SmsSid ?? data.MessageSid) !== data.MessageSid) return unread;
 	const { MessageSid: eventId, From, To, MessagingServiceSid: service, Body } = data;
-	return wrote({ eventId, from: From, to: To, service, text: Body, at });
+	// Advanced Opt-Out: by words that the account has set there, too.
+	const isStop = data.OptOutType === "STOP" || undefined;
+	return wrote({ eventId, from: From, to: To, service, text: Body, isStop, at });
 }

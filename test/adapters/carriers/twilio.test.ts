@@ -369,6 +369,23 @@ test("what is written to a number of a messaging service names the service, and 
 	assert.equal(reasonOf(post(cut, { signed: written })), "malformed");
 });
 
+test("what Twilio took for an opt-out by the account's own words is told as one, and only where it is signed so", () => {
+	const written = { ...without("MessageStatus", "SmsStatus"), Body: "Adios", NumSegments: "1" };
+	const told = (more: object) => verify(post({ ...written, ...more }), now).messages[0]?.isStop;
+	assert.equal(told({ OptOutType: "STOP" }), true);
+	for (const more of [
+		{},
+		{ OptOutType: "" },
+		{ OptOutType: "START" },
+		{ OptOutType: "HELP" },
+		{ OptOutType: "stop" },
+	]) {
+		assert.equal(told(more), undefined, JSON.stringify(more));
+	}
+	const signed = { ...written, OptOutType: "STOP" };
+	assert.equal(reasonOf(post({ ...written, NumSegments: "1OptOutTypeSTOP" }, { signed })), "malformed");
+});
+
 test("a receipt by GET is in the signed address", () => {
 	const address = `https://lethe.example/cb?${new URLSearchParams(sent)}`;
 	const request = { ...post({}, { url: address }), method: "GET" };

@@ -194,6 +194,16 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).json.code, "policy_denied");
 	});
 
+	it("what the carrier took for an opt-out is one, whatever its words are, also when it comes late", async () => {
+		const [to, tardy] = [freshNumber(), freshNumber()];
+		await send(to);
+		assert.equal((await write("Adios", to, { eventId: "told-1" })).status, 200);
+		assert.equal((await send(to)).json.code, "policy_denied");
+		assert.equal((await replies(to)).length, 1);
+		await late("Adios", tardy, minutesAgo(6), { eventId: "told-2" });
+		assert.equal((await send(tardy)).json.code, "policy_denied");
+	});
+
 	it("HELP is answered with the tenant's text, once, to numbers that have been written to", async () => {
 		const to = freshNumber();
 		await send(to);
@@ -546,6 +556,7 @@ function namingService(carrier: Carrier | undefined, service: string | undefined
 			for (const message of result.messages) {
 				if (service !== undefined) message.service = service;
 				if (message.eventId.startsWith("part-")) message.isPart = true;
+				if (message.eventId.startsWith("told-")) message.isStop = true;
 			}
 			return result;
 		},
