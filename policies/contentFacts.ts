@@ -79,6 +79,8 @@ const stopWords = new Set(
 		...["atsisakau", "atsisakyti", "loobun", "ieqaf", "avmeld", "pare", "remover", "disiscrivimi"],
 		...[
 			"stop pub",
+			"cancelar suscripción",
+			"wypisz mnie",
 			"désabonnement",
 			"stoppen",
 			"abmeldung",
@@ -102,8 +104,10 @@ const stopWords = new Set(
 			"توقف",
 			"إيقاف",
 			"إلغاء",
+			"إلغاء الاشتراك",
 			"הסר",
 			"הסירו",
+			"הסר אותי",
 		],
 	].map(wordOf),
 );
@@ -121,11 +125,14 @@ const helpWords = new Set(
 	].map(wordOf),
 );
 
-// Words that do not change what is asked for.
+// Words that do not change what is asked for: who asks politely asks the same, in the languages of the words above.
 const fillers = new Set(
-	"yes ok okay hi hello hey please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(
-		" ",
-	),
+	[
+		"yes ok okay hi hello hey please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias",
+		"per favore grazie obrigado obrigada aub alsjeblieft alstublieft bedankt tack tak takk kiitos proszę dziękuję prosím",
+		"děkuji ďakujem kérem köszönöm molim hvala vă rog mulțumesc palun aitäh tänan lūdzu paldies prašau ačiū",
+		"моля благодаря пожалуйста спасибо παρακαλώ ευχαριστώ कृपया धन्यवाद בבקשה תודה شكرا",
+	].flatMap(toWords),
 );
 
 const list = "((calling|call|contact|mailing|marketing|messaging|sms|text|texting|spam) )?(list|lists|database|system)";
@@ -149,6 +156,7 @@ const stopPhrases = [
 	"keine (\\w+ )?(sms|nachrichten|werbung)",
 	"plus de (sms|messages)",
 	"no (quiero|deseo) (recibir )?mas",
+	"no me (envien?|manden?|escriban?|contacten?|molesten?) mas",
 	"(deja|deje|dejen|dejad|para|paren|pare|parem) de (me )?(enviar|mandar|escribir|escrever)\\w*",
 ];
 const stopSign = "\u{1F6D1}";
@@ -176,7 +184,7 @@ const refusals = [
 	"(no|nope|nah) stop",
 	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
 	"(just|make|make (this|these|that|them)) stop",
-	`${asking}?stop( (${besideStop}))*`,
+	`${asking}?stop(\\d+)?( (${besideStop}))*`,
 	"(i|we) (hereby |do )?(revoke|withdraw|rescind)",
 	"(i|we) (am |are |m |re )(revoking|withdrawing)( (my|our|consent|permission))*",
 	"(i|we) (do not|dont|don t|no longer|never) (consent|consented)( (to )?(this|that|these|those|any of this))?",

@@ -114,11 +114,32 @@ test("an opt-out stays one with a number, a please or a word of address beside i
 		...["STOP 1", "Stop 12345", "STOP #1", "STOP to 12345", "stop 555-1234", "Reply STOP", "text stop", "send STOP"],
 		...["Kindly stop", "STOP ASAP", "stop right now", "Stop please and thank you", "can you stop", "Could you stop?"],
 		...["Would you please stop", "stop bro", "stop, sir", "Sir stop", "stop today", "STOP thanks bye", "I said stop"],
-		...["STOP SPAM", "stop service", "Stop subscription", "stop mailing"],
+		...["STOP SPAM", "stop service", "Stop subscription", "stop mailing", "STOP36179", "Stop36179 merci"],
+		...[
+			"STOP kérem",
+			"Afmelden aub",
+			"Διαγραφή παρακαλώ",
+			"Stopp tack!",
+			"Odhlásit prosím",
+			"STOP, proszę",
+			"Basta grazie",
+		],
+		...["Отписване, благодаря", "रोकें कृपया", "הסר בבקשה", "no me envíen más mensajes", "Cancelar suscripción"],
+		...["Wypisz mnie", "إلغاء الاشتراك", "הסר אותי"],
 	];
 	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
 	const others = [
-		...["stop 5 is closed", "Which is stop 5?", "Can you stop by?", "I can stop", "the stop is to the right", "bus 12"],
+		...[
+			"stop5 is closed",
+			"bus stop36",
+			"no me envíen el paquete",
+			"stop 5 is closed",
+			"Which is stop 5?",
+			"Can you stop by?",
+			"I can stop",
+			"the stop is to the right",
+			"bus 12",
+		],
 		...["Could you stop at the pharmacy", "don't stop 1", "stop and go", "He said stop smoking", "to stop", "1234"],
 	];
 	for (const text of others) assert.equal(keyword(text), undefined, text);
