@@ -200,6 +200,6 @@ export type VerifierFactory = (options: {
 export type CarrierFactory = (options: {
 	settings: Record<string, string>;
 	secrets: Record<string, string>;
-	/** Where this deployment has the queue's receipts brought, for a carrier that is told with each message. */
+	/** This deployment's own address of the queue's receipts, for a carrier that is told with each message. */
 	receiptsUrl?: string | undefined;
 }) => Carrier;

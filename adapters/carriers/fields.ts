@@ -25,7 +25,9 @@ export const webUrl = z.string().refine(isWebUrl, { error: urlForm });
 /** The setting by which a carrier is told with each message where its receipts go. */
 export const callbackUrl = webUrl
 	.optional()
-	.describe("where receipts are brought: this deployment's public address of the queue's receipts");
+	.describe(
+		"where receipts are brought; without it to this deployment's own address of them, under `LETHE_PUBLIC_URL` where that is https",
+	);
 
 const senderForm = "it must be a number of 3 to 15 digits, or a name of 1 to 11 characters with a letter among them";
 

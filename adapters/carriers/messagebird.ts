@@ -34,7 +34,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import { type Answers, bearer, createVendor, json, readAnswer, toCode, withoutPlus } from "./vendor.ts";
+import { type Answers, bearer, createVendor, json, readAnswer, receiptsAt, toCode, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -72,7 +72,7 @@ const manual = (): Manual => ({
  * Secrets `{accessKey}` serve sending and redacting; settings `{url}` and `{callbackUrl}`, where receipts are to be brought.
  * @throws TypeError for a key that no header can bear
  */
-export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
+export const createMessageBird: CarrierFactory = ({ settings, secrets, receiptsUrl }) =>
 	createVendor({
 		...{
 			name: "messagebird",
@@ -90,7 +90,7 @@ export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
 				body: text.reveal(),
 				datacoding: "auto",
 				reference,
-				reportUrl: settings.callbackUrl,
+				reportUrl: receiptsAt(settings, receiptsUrl),
 				validity: Math.floor(validitySeconds),
 			});
 			return { method: "POST", path: "/messages", headers: { ...headers, authorization }, body };

@@ -31,7 +31,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
-import { type Answers, basic, createVendor, json, readAnswer, withoutPlus } from "./vendor.ts";
+import { type Answers, basic, createVendor, json, readAnswer, receiptsAt, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -72,7 +72,8 @@ const manual = (): Manual => ({
  * Secrets `{authId, token}` serve sending; settings `{url}` and `{callbackUrl}`, where receipts are to be brought. Neither
  * text nor number is logged by Plivo.
  */
-export const createPlivo: CarrierFactory = ({ settings, secrets }) => {
+export const createPlivo: CarrierFactory = ({ settings, secrets, receiptsUrl }) => {
+	const bringTo = receiptsAt(settings, receiptsUrl);
 	const { authId, token } = secrets;
 	return createVendor({
 		...{
@@ -90,8 +91,8 @@ export const createPlivo: CarrierFactory = ({ settings, secrets }) => {
 				src: sender,
 				dst: withoutPlus(to.reveal()),
 				text: text.reveal(),
-				url: settings.callbackUrl,
-				method: settings.callbackUrl && "POST",
+				url: bringTo,
+				method: bringTo && "POST",
 				message_expiry: Math.min(Math.floor(validitySeconds), validitySecondsMax),
 				log: "false",
 			});

@@ -32,7 +32,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
-import { type Answers, bearer, type Call, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answers, bearer, type Call, createVendor, json, readAnswer, receiptsAt, toCode } from "./vendor.ts";
 
 const regions = ["us", "eu", "au", "br", "ca"] as const;
 const capabilities: Capabilities = {
@@ -77,7 +77,7 @@ const manual = (): Manual => ({
  * `{callbackUrl}`, where receipts are to be brought.
  * @throws TypeError for a token that no header can bear, or another region
  */
-export const createSinch: CarrierFactory = ({ settings, secrets }) => {
+export const createSinch: CarrierFactory = ({ settings, secrets, receiptsUrl }) => {
 	const { servicePlanId, token } = secrets;
 	const region = settings.region ?? "us";
 	if (!(regions as readonly string[]).includes(region)) {
@@ -100,7 +100,7 @@ export const createSinch: CarrierFactory = ({ settings, secrets }) => {
 				body: text.reveal(),
 				delivery_report: "per_recipient",
 				client_reference: reference,
-				callback_url: settings.callbackUrl,
+				callback_url: receiptsAt(settings, receiptsUrl),
 				// Asked for at once, so that what is waited for a connection shortens it and never the reverse.
 				expire_at: new Date(Date.now() + Math.floor(validitySeconds) * 1000).toISOString(),
 			});

@@ -29,7 +29,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
-import { type Answer, type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answer, type Answers, bearer, createVendor, json, readAnswer, receiptsAt, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -70,7 +70,7 @@ const manual = (): Manual => ({
  * `{messagingProfileId}`, which a sender that is no number needs.
  * @throws TypeError for a key that no header can bear
  */
-export const createTelnyx: CarrierFactory = ({ settings, secrets }) =>
+export const createTelnyx: CarrierFactory = ({ settings, secrets, receiptsUrl }) =>
 	createVendor({
 		...{ name: "telnyx", capabilities, manual: manual(), answers, verify: verifyTelnyx({ settings, secrets }) },
 		url: settings.url ?? "https://api.telnyx.com",
@@ -81,7 +81,7 @@ export const createTelnyx: CarrierFactory = ({ settings, secrets }) =>
 				to: to.reveal(),
 				text: text.reveal(),
 				tags: [reference],
-				webhook_url: settings.callbackUrl,
+				webhook_url: receiptsAt(settings, receiptsUrl),
 				messaging_profile_id: settings.messagingProfileId,
 			});
 			return { method: "POST", path: "/v2/messages", headers: { ...headers, authorization }, body };

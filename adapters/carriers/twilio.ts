@@ -33,7 +33,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, isNumberOrName, nonEmpty, webUrl } from "./fields.ts";
-import { type Answer, type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
+import { type Answer, type Answers, basic, createVendor, readAnswer, receiptsAt, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -87,8 +87,9 @@ const manual = (): Manual => ({
  * Secrets `{accountSid, token}` serve sending, with `{keySid}` when the token is an API key's secret; settings `{url}` and
  * `{callbackUrl}`, where receipts are to be brought. The sender may be a messaging service, by its id.
  */
-export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
+export const createTwilio: CarrierFactory = ({ settings, secrets, receiptsUrl }) => {
 	const { accountSid, keySid, token } = secrets;
+	const statusCallback = receiptsAt(settings, receiptsUrl);
 	return createVendor({
 		...{ name: "twilio", capabilities, manual: manual(), answers, verify: verifyTwilio({ settings, secrets }) },
 		url: settings.url ?? "https://api.twilio.com",
@@ -101,7 +102,7 @@ export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 				Body: text.reveal(),
 				ValidityPeriod: String(Math.min(Math.floor(validitySeconds), validitySecondsMax)),
 			});
-			if (settings.callbackUrl) form.set("StatusCallback", settings.callbackUrl);
+			if (statusCallback) form.set("StatusCallback", statusCallback);
 			return {
 				method: "POST",
 				path: `/2010-04-01/Accounts/${encodeURIComponent(account)}/Messages.json`,

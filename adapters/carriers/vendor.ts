@@ -154,6 +154,14 @@ export function basic(user: string, password: string): string {
 	return `Basic ${Buffer.from(`${user}:${password}`, "utf8").toString("base64")}`;
 }
 
+/** Where a carrier is told to bring receipts; undefined for an address that it could not reach. */
+export function receiptsAt(
+	{ callbackUrl }: Record<string, string>,
+	receiptsUrl: string | undefined,
+): string | undefined {
+	return callbackUrl ?? (receiptsUrl?.startsWith("https://") ? receiptsUrl : undefined);
+}
+
 /** E.164 as some carriers write it. */
 export function withoutPlus(number: string): string {
 	return number.replace(/^\+/, "");

@@ -36,7 +36,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import { type Answers, basic, createVendor, json, readAnswer, toCode, withoutPlus } from "./vendor.ts";
+import { type Answers, basic, createVendor, json, readAnswer, receiptsAt, toCode, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -88,7 +88,7 @@ const manual = (): Manual => ({
  * too; settings `{url}` and `{callbackUrl}`, where receipts are to be brought.
  * @throws TypeError for a private key that can't be read
  */
-export const createVonage: CarrierFactory = ({ settings, secrets }) => {
+export const createVonage: CarrierFactory = ({ settings, secrets, receiptsUrl }) => {
 	const { applicationId, privateKey, apiKey, apiSecret } = secrets;
 	const account = apiKey && apiSecret ? basic(apiKey, apiSecret) : undefined;
 	const signer = applicationId && privateKey ? createTokens(applicationId, privateKey) : undefined;
@@ -105,7 +105,7 @@ export const createVonage: CarrierFactory = ({ settings, secrets }) => {
 				text: text.reveal(),
 				client_ref: reference,
 				ttl: Math.min(Math.floor(validitySeconds), validitySecondsMax),
-				webhook_url: settings.callbackUrl,
+				webhook_url: receiptsAt(settings, receiptsUrl),
 			});
 			return { method: "POST", path: "/v1/messages", headers: { ...headers, authorization }, body };
 		},

@@ -164,10 +164,10 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 };
 
 for (const [name, vendor] of Object.entries(made)) {
-	const open = (more: Record<string, string> = {}): Carrier => {
+	const open = (more: Record<string, string> = {}, receiptsUrl?: string): Carrier => {
 		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 		const factory = carriers[name] as CarrierFactory;
-		return factory({ settings: { url, ...vendor.settings, ...more }, secrets: vendor.secrets });
+		return factory({ settings: { url, ...vendor.settings, ...more }, secrets: vendor.secrets, receiptsUrl });
 	};
 
 	test(`${name}: each answer means one outcome, in which nothing of its text is`, async () => {
@@ -191,6 +191,23 @@ for (const [name, vendor] of Object.entries(made)) {
 		// These say so themselves, one in their fakes.
 		assert.equal(told.segments, ["messagebird", "telnyx", "twilio"].includes(name) ? 1 : 2);
 		await carrier.close?.();
+	});
+
+	// AWS has a configuration set name where they go.
+	test(`${name}: receipts are brought where it is set, else to the deployment's own address where that can be reached`, async () => {
+		const [own, set] = ["https://own.example/receipts", "https://set.example/receipts"];
+		const inside = "http://127.0.0.1:8080/receipts";
+		const told = async (more: Record<string, string>, receiptsUrl: string) => {
+			const carrier = open(more, receiptsUrl);
+			bodies.length = 0;
+			await carrier.send(message(), never);
+			await carrier.close?.();
+			const body = decodeURIComponent(bodies[0] ?? "");
+			return [own, set, inside].filter((address) => body.includes(address));
+		};
+		assert.deepEqual(await told({}, own), name === "aws" ? [] : [own]);
+		assert.deepEqual(await told({}, inside), []);
+		if (name !== "aws") assert.deepEqual(await told({ callbackUrl: set }, own), [set]);
 	});
 
 	test(`${name}: a validity that is longer than it takes is shortened, never left out`, async () => {
