@@ -77,6 +77,7 @@ const manual = (): Manual => ({
 		"Every message goes as TRANSACTIONAL.",
 		"It takes no validity below 5 seconds: such a message is not sent through it. Its validity ends after 72 hours at the latest.",
 		"A subscription is confirmed by itself when its topic is one of those named, and no other.",
+		"With raw message delivery nothing is signed, and nothing is believed: leave it off.",
 		"It can't be asked by a reference of ours, nor to forget a message.",
 		"Receipts may come up to 72 hours late; after that it says that it does not know.",
 		"What recipients write names the number only: where the sender is a pool or an ARN, a STOP is not known as its own.",
@@ -130,7 +131,7 @@ function openCallbacks(
 ): Required<Pick<Carrier, "prepare" | "verify" | "confirm">> {
 	const topics = readTopics(settings);
 	const certificates = createSnsCertificates({ clock: Date.now });
-	const fetched = verifyWith(topics ? certificates.keyOf : () => undefined, topics);
+	const fetched = verifyWith(topics && certificates.keyOf, topics);
 	return {
 		verify: secrets.certificate && topics ? verifyAws({ settings, secrets }) : fetched,
 		async prepare({ body }, signal) {
@@ -202,7 +203,7 @@ function readRefusal(answer: Answer): { type: string | undefined; reason: string
 export const verifyAws: VerifierFactory = ({ settings, secrets }) => {
 	const pem = secrets.certificate ?? secrets.publicKey;
 	const key = pem ? readCertificate(pem) : undefined;
-	return verifyWith(() => key, readTopics(settings));
+	return verifyWith(key && (() => key), readTopics(settings));
 };
 
 function readTopics({ topicArns }: Record<string, string>): string[] | undefined {
@@ -213,15 +214,17 @@ function splitTopics(topicArns: string): string[] {
 	return topicArns.split(",").map((topic) => topic.trim());
 }
 
-/** @param keyOf the key behind a certificate's address; the address itself is checked in any case */
-function verifyWith(keyOf: (url: string) => KeyObject | undefined, topics: string[] | undefined): Carrier["verify"] {
+/** The key behind a certificate's address; the address itself is checked in any case. */
+type KeyOf = (url: string) => KeyObject | undefined;
+
+/** @param keyOf undefined while there is nothing to check with */
+function verifyWith(keyOf: KeyOf | undefined, topics: string[] | undefined): Carrier["verify"] {
 	return (request, now) => {
 		if (!isCallback(request)) return refuse("malformed");
-		const message = readObject(request.body);
-		const key = keyOf(String(message?.SigningCertURL));
-		if (!key) return refuse("not_configured");
+		if (!keyOf) return refuse("not_configured");
 		if (request.method !== "POST") return refuse("unsupported");
-		return conclude(authenticate(key, topics, request, message), () => parse(message, now));
+		const message = readObject(request.body);
+		return conclude(authenticate(keyOf, topics, request, message), () => parse(message, now));
 	};
 }
 
@@ -289,7 +292,7 @@ const textPrefix = "TEXT_";
 type Message = Record<string, unknown>;
 
 function authenticate(
-	key: KeyObject,
+	keyOf: KeyOf,
 	topics: string[] | undefined,
 	request: CallbackRequest,
 	message: Message | undefined,
@@ -310,10 +313,14 @@ function authenticate(
 	if (!isSigned || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
 	const typeHeader = readHeader(request.headers, "x-amz-sns-message-type");
 	if (typeHeader !== undefined && typeHeader !== Type) return { refused: "malformed" };
+	const isOurs = !topics || topics.includes(String(TopicArn));
+	const key = keyOf(SigningCertURL);
+	// For a topic of another's none is fetched.
+	if (!key) return { refused: isOurs ? "not_configured" : "untrusted" };
 	const signed = present.map((field) => `${field}\n${message[field]}\n`).join("");
 	const fits = verifySignature(hash, Buffer.from(signed, "utf8"), key, Buffer.from(String(Signature), "base64"));
 	if (!fits) return { refused: "bad_signature" };
-	if (topics && !topics.includes(String(TopicArn))) return { refused: "untrusted" };
+	if (!isOurs) return { refused: "untrusted" };
 	return { replayKey: String(MessageId), fresh: true };
 }
 

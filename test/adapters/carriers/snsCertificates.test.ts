@@ -71,11 +71,18 @@ test("a callback is believed once its certificate was fetched, and it is fetched
 test("nothing is fetched for another topic or another address, and without a topic nothing is believed", async () => {
 	const served = serve(certificate);
 	const carrier = createAws({ settings: { topicArns: topic }, secrets: {} });
-	await carrier.prepare?.(notify({ TopicArn: `${topic}2` }), never);
-	for (const SigningCertURL of ["https://evil.example/x.pem", `${origin}/x.pem`, `${origin}${path}?x=.pem`, "", "x"]) {
-		await carrier.prepare?.(notify({ SigningCertURL }), never);
-		assert.equal(carrier.verify(notify({ SigningCertURL }), Date.now()).valid, false, SigningCertURL);
+	const reasonOf = async (request: ReturnType<typeof notify>) => {
+		await carrier.prepare?.(request, never);
+		const result = carrier.verify(request, Date.now());
+		return result.valid ? undefined : result.reason;
+	};
+	assert.equal(await reasonOf(notify({ TopicArn: `${topic}2` })), "untrusted");
+	for (const SigningCertURL of ["https://evil.example/x.pem", `${origin}${path}?x=.pem`, "", "x"]) {
+		assert.equal(await reasonOf(notify({ SigningCertURL })), "untrusted", SigningCertURL);
 	}
+	assert.equal(await reasonOf(notify({ SigningCertURL: `${origin}/x.pem` })), "not_configured");
+	// As SNS brings it with raw message delivery.
+	assert.equal(await reasonOf({ ...notify(), body: '{"eventType":"TEXT_DELIVERED"}' }), "unsigned");
 	assert.equal(served(), 0);
 	const open = createAws({ settings: {}, secrets: {} });
 	await open.prepare?.(notify(), never);
