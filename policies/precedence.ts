@@ -50,11 +50,8 @@ export const precedence = [
 		verdict: "keep",
 		codes: ["MIN_RETENTION_NOT_REACHED"],
 		until: "minimum",
-		citations: {
-			gdpr: ["GDPR Art. 17(3)(b)"],
-			uk: ["UK GDPR Art. 17(3)(b)"],
-			"in-dpdp": ["DPDP Rules 2025 r. 8(3)"],
-		},
+		// Not Art. 17(3)(b): it means law of the Union, a member state or the United Kingdom, and no such minimum is shipped.
+		citations: { "in-dpdp": ["DPDP Rules 2025 r. 8(3)"] },
 	},
 	{
 		reason: "restriction",

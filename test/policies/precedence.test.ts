@@ -78,6 +78,14 @@ describe("precedence", () => {
 		const waits = policies.reevaluate({ ...india, category: "transactional", dataClasses: ["contact"] }, at);
 		assert.equal(precede(waits, false).reason, "minimum");
 		assert.ok((waits.notBefore ?? "") >= "2028-05-20");
+		// Art. 17(3)(b) of the GDPR means law of the Union or of a member state, that of the UK GDPR the United Kingdom's.
+		for (const senderEstablishment of ["DE", "GB"]) {
+			const abroad = policies.reevaluate({ ...india, senderEstablishment, category: "transactional" }, at);
+			const { reason, citations } = precede(abroad, false);
+			assert.equal(reason, "minimum");
+			assert.ok(citations.includes("DPDP Rules 2025 r. 8(3)"));
+			assert.ok(!citations.some((citation) => citation.includes("17(3)(b)")), String(citations));
+		}
 		const washington = {
 			recipientCountry: "US",
 			recipientRegion: "US-WA",
