@@ -45,7 +45,7 @@ const stopWords = new Set(
 			"goaway",
 			"nomore",
 		],
-		...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
+		...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen", "aufhören", "aufhoeren"],
 		...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
 		...[
 			"alto",
@@ -60,6 +60,11 @@ const stopWords = new Set(
 			"cancella",
 			"disiscrivi",
 			"basta",
+			"smettetela",
+			"desuscribir",
+			"desuscribirme",
+			"darse de baja",
+			"dar de baja",
 		],
 		...[
 			"halt",
@@ -85,6 +90,8 @@ const stopWords = new Set(
 			"stoppen",
 			"abmeldung",
 			"berhenti",
+			"band karo",
+			"mat bhejo",
 			"नहीं चाहिए",
 			"बंद करें",
 			"बंद करो",
@@ -141,23 +148,48 @@ const number = "(cell |mobile |phone |telephone )?(number|phone|name)";
 const messages =
 	"(texts?|texting|txts?|txting|messages?|messaging|msgs?|sms|marketing|promos?|ads|contact|communications?)";
 
+const suyos = "((mas|sus|tus|los|las|la|mi|mis|estos|estas|esos|esas) )*";
+const mensajes = "(mensajes?|textos?|sms|notificaciones|promociones|publicidad|anuncios|ofertas)";
+const mensagens = "((suas|essas|estas|as) )*(mensage(m|ns)|sms|notificacoes|promocoes|publicidade|anuncios|ofertas)";
+const messaggi = "(messaggi|sms|pubblicita|promozioni|offerte)";
+
 const stopPhrases = [
 	"opt(ing)? (me )?out",
 	"unsubscribe",
 	"stop (all|everything|texting|txting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
-	"stop (promo|promotion|text|txt|message|msg|notification|alert)s?",
+	"stop (promo|promotion|text|txt|message|msg|notification|alert|reminder|update|newsletter|email|offer|deal|coupon|ad)s?",
 	"stop (spamming|bothering|harassing|receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
 	"(cancel|end|quit|cease|discontinue|halt) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
 	"(remove|delete) (me|my (number|phone))",
 	"take me off",
 	`(take|get|remove|delete) (me|us|(my|our|this) ${number}) (off|from|out of) ${any}${list}`,
+	`(remove|delete) (this number|from ${any}${list})`,
 	"leave me alone",
 	"(revoke|withdraw|rescind|cancel|end) ((my|our|all|any|prior|previous|express) )*(consent|permission|subscription)",
 	"keine (\\w+ )?(sms|nachrichten|werbung)",
+	"(losch|loesch)(e|t|en)( sie)? (bitte )?(meine|diese) \\w*nummer",
 	"plus de (sms|messages)",
+	"arrete[zr]? (de |d )?(m|me|nous) (envoyer|ecrire|contacter|harceler|solliciter|spammer)",
+	"(desabonne|desabonnez|desinscris|desinscrivez) moi",
+	"(veux|voudrais|souhaite|desire) me (desabonner|desinscrire)",
+	"(retirez|enlevez|supprimez) moi de (votre|vos|cette|la) (listes?|fichiers?)(?! d )",
 	"no (quiero|deseo) (recibir )?mas",
-	"no me (envien?|manden?|escriban?|contacten?|molesten?) mas",
+	`(no mas|no (quiero|queremos|deseo|deseamos) (recibir )?${suyos}) ?${mensajes}`,
+	`no (me |nos )?(envi(e|es|en|ar)|mand(e|es|en|ar)|escrib(a|as|an|ir)|contact(e|es|en|ar)|molest(e|es|en|ar)) (${suyos}${mensajes}|mas( por favor| gracias)?$)`,
+	"(darme|darnos|dame|deme|denme) de baja",
+	"(quit|saca|saque|elimin|borr)\\w{0,4}me de (la|su|tu|esta|sus) listas?(?! de )",
+	"(borre|borren|borra|elimine|eliminen|elimina) (mi|este) (numero|telefono|celular)",
+	`(?<!\\bno (quiero |deseo |voy a )?)(detener|detenga|detengan|pare|paren|parar|cancelar|cancele|cancelen) ${suyos}(${mensajes}|suscripcion)`,
 	"(deja|deje|dejen|dejad|para|paren|pare|parem) de (me )?(enviar|mandar|escribir|escrever)\\w*",
+	`nao (quero|queremos|desejo|desejamos) (mais )?(receber )?(mais )?${mensagens}`,
+	"nao (quero|desejo) (mais receber|receber mais)$",
+	"nao (me |nos )?(envie|enviem|mande|mandem|escreva|escrevam) mais",
+	"(remova|removam|retire|retirem|tire|tirem|exclua|excluam)( me)? da (sua |vossa )?lista(?! de )",
+	`(?<!\\bnao (quero |desejo |vou )?)(cancelar|cancele|cancelem) (a |minha )*(inscricao|assinatura|${mensagens})`,
+	`non (voglio|vogliamo|desidero) (piu )?(ricevere )?(piu |altri |altre |vostri |questi )*${messaggi}`,
+	"non (mi |ci )?(inviate|mandate|scrivete|contattate)(mi|ci)? piu",
+	"geen (sms|sms jes|smsjes|berichten|berichtjes|reclame) meer",
+	"(sms|messages?|msgs?) (mat bhej(o|na|iye)|band kar(o|na|en|iye))",
 ];
 const stopSign = "\u{1F6D1}";
 // These say no by themselves; in the others a "don't" in front turns the meaning.
@@ -166,7 +198,7 @@ const refusalPhrases = [
 	"(do not|dont|don t|no longer) (wish|want|like) to (get|receive|hear)",
 	"(do not|dont|don t|no longer) (wish|want) ((any|more|these|those|this|your|such) )*(texts?|txts?|messages?|msgs?|sms|promos?|ads|spam)",
 	"(do not|dont|don t|no longer) want (any|more|any more|these|those|this)$",
-	"no more (of )?(these |those |this |your )?(texts?|txts?|messages?|sms|msgs?|promos?)",
+	"no more (of )?(these |those |this |your )?(texts?|txts?|messages?|sms|msgs?|promos?|ads|spam|reminders|alerts|notifications|newsletters)",
 	"not? interested",
 	`(do not|dont|don t|no longer|never) (consent|consented|agreed) to (receive|receiving|get|getting|${any}${messages})`,
 	"ne (m|me|nous) (contactez|contacte|ecrivez|ecris|envoyez|envoie) plus",
@@ -182,6 +214,11 @@ const besideStop =
 const refusals = [
 	`(i|we) (just |really )?(want|wish|need|demand|(would|d) like) ((this|that|them|everything|(the|these|those|your) ${messages}|these|those) )?to stop( (immediately|already|forever))?`,
 	"(no|nope|nah) stop",
+	"((guys|this|that|these|those) )?((need|needs|have|has) to|must|should) stop( (this|that|these|those|already))*",
+	"no (more )?(texts?|text messages|texting|sms|ads|offers|deals|coupons|updates)",
+	"((this|that) )?(is )?(not|isnt|isn t) my (phone |cell |mobile )?(number|phone)",
+	"wrong (no|num)",
+	"cancel (this|these|those)",
 	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
 	"(just|make|make (this|these|that|them)) stop",
 	`${asking}?stop(\\d+)?( (${besideStop}))*`,
@@ -189,6 +226,11 @@ const refusals = [
 	"(i|we) (am |are |m |re )(revoking|withdrawing)( (my|our|consent|permission))*",
 	"(i|we) (do not|dont|don t|no longer|never) (consent|consented)( (to )?(this|that|these|those|any of this))?",
 	`(take|get) (my|our|this) ${number} off`,
+	"no mas",
+	"(mir |mich |uns )?nicht mehr (schreiben|anschreiben|kontaktieren|schicken|senden)",
+	"(schreib|schreibt|schreiben sie|kontaktiere|kontaktiert|kontaktieren sie) (mir|mich|uns) nicht mehr",
+	"(hor|hoer)(t|en sie)? auf( damit| (mir|uns) zu (schreiben|schicken|senden))?",
+	"(cancellatemi|disiscrivetemi|toglietemi|rimuovetemi)( dalla (vostra )?lista)?",
 	"(je |nous |de )?ne ((veux|voulons|voudrais|voudrions|souhaite|souhaitons|desire|desirons) )?plus (rien )?recevoir( rien)?",
 ];
 const refusal = new RegExp(`^(${refusals.join("|")})$`);

@@ -97,6 +97,41 @@ test("an opt-out is one in the languages and letters of the countries that packs
 	}
 });
 
+test("an opt-out in a plain sentence is one in the languages that recipients write, and what is near it is none", () => {
+	const optOuts = [
+		...["No más mensajes por favor", "no mas", "ya no quiero mensajes", "No quiero recibir sus promociones"],
+		...["No me mandes más mensajes", "no me escriba más", "No me envíen mensajes", "no enviar más", "Dame de baja"],
+		...["Quiero darme de baja", "quítenme de la lista", "Elimíneme de su lista", "borren mi número", "Desuscribirme"],
+		...["Cancelar suscripción", "detener los mensajes", "Dejen de enviarme mensajes"],
+		...["Não quero mais receber mensagens", "não quero receber mais", "Não me envie mais nada", "Cancelar inscrição"],
+		...["me tire da lista", "Arrêtez de m'envoyer des messages", "Désabonnez-moi svp", "je veux me désabonner"],
+		...["Retirez-moi de votre liste", "bitte nicht mehr schreiben", "Schreibt mir bitte nicht mehr", "Hört auf!"],
+		...["Hören Sie auf, mir zu schreiben", "Löschen Sie meine Nummer", "Aufhören"],
+		...["Non voglio più ricevere messaggi", "Non scrivetemi più", "cancellatemi", "Smettetela", "geen sms meer"],
+		...["afmelden aub", "band karo", "SMS mat bhejo"],
+	];
+	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
+	const others = [
+		...[
+			"No quiero cancelar la suscripción",
+			"No cancele los mensajes",
+			"No me envió más información",
+			"Dame más información",
+		],
+		...["Quítenme de la lista de espera", "No quiero perder mi cita", "No más tarde de las 5", "Elimine el segundo"],
+		...["Não quero receber o pedido hoje", "Não me enviou o código", "Não quero cancelar minha assinatura"],
+		...["Retirez-moi de la liste d'attente", "N'arrêtez pas de m'envoyer des messages", "Je veux un rendez-vous"],
+		...[
+			"Ich kann nicht mehr schreiben",
+			"Hört auf den Arzt",
+			"Löschen Sie meinen Termin",
+			"Er schreibt mir nicht mehr",
+		],
+		...["Cancellatemi l'appuntamento", "Non voglio cambiare l'orario", "Geen berichten ontvangen"],
+	];
+	for (const text of others) assert.equal(keyword(text), undefined, text);
+});
+
 test("what is another word in the same letters, or in another language, is no opt-out", () => {
 	for (const text of [
 		// "Wait" and "wait, I am coming" in Hindi, "issue" besides; "better" in Estonian.
@@ -253,7 +288,16 @@ const plainRefusals = [
 	...["I revoke", "I hereby revoke", "I am revoking my consent", "I revoke all prior express consent"],
 	...["Take my number off your list", "take my name off of the mailing list", "get me off this list"],
 	...["I do not consent", "I don't consent to this", "I never agreed to these messages", "halt all messages"],
-	...["STOP yes", "yes stop", "yes, cancel"],
+	...["STOP yes", "yes stop", "yes, cancel", "you need to stop", "You guys have to stop this", "this must stop"],
+	...["stop ads", "stop offers", "stop the newsletters", "stop reminders", "no more spam", "No more ads", "no texts"],
+	...[
+		"remove from list",
+		"delete from your mailing list",
+		"remove this number",
+		"not my number",
+		"This isn't my phone",
+	],
+	"cancel these",
 	...["ne plus recevoir", "Je ne veux plus recevoir vos SMS", "je ne souhaite plus recevoir", "Ne me contactez plus"],
 	"Ne m'envoyez plus de SMS",
 ];
@@ -268,6 +312,8 @@ const nearRefusals = [
 	...["I can't make it stop bleeding", "I revoke nothing", "I withdraw my question", "I do not consent to the surgery"],
 	...["Take my name off the waiting list", "Halt, ich komme später", "das ist halt so", "Je ne peux plus recevoir"],
 	"Je ne peux plus recevoir de visites",
+	...["You should stop by", "We need to stop at the pharmacy", "Are there no more offers?", "Cancel this appointment"],
+	...["Remove the milk from my list", "That is not my number at home", "Do not delete this number"],
 ];
 const manners = fc.tuple(
 	fc.constantFrom("", "please ", "Yes, ", "Thank you. ", "Hello! "),
