@@ -1,5 +1,6 @@
 // What a new version of a pack changes, rule by rule, in words.
 
+import { elide } from "./elide.ts";
 import type { PackFile, RuleFile } from "./schema.ts";
 import { describeCondition, describeRule, findFacets } from "./sentences.ts";
 
@@ -26,9 +27,10 @@ export function diffPacks(before: PackFile | undefined, after: PackFile): Differ
 	];
 }
 
-/** One line, as it is read aloud. */
+/** One line, as it is read aloud; of long ones, which name every spelling of a thing, only what differs and what is near it. */
 export function describeDifference({ rule, what, before, after }: Difference): string {
-	const change = before === undefined ? after : after === undefined ? before : `${before} → ${after}`;
+	const isChange = before !== undefined && after !== undefined;
+	const change = isChange ? elide(before, after).join(" → ") : (after ?? before);
 	return `${rule}: ${what} ${change}`;
 }
 

@@ -103,6 +103,10 @@ test("what an approver has to know of a change is told: the clock, every term, w
 	assert.deepEqual(told("hipaa", `${mode}PHI_SECURE_LINK`, `${mode}WARNING_NOT_RECORDED`), [
 		"hipaa.secure-link: delivery by secure link, or more protective (PHI_SECURE_LINK) → by secure link, or more protective (WARNING_NOT_RECORDED)",
 	]);
+	// A list of every spelling is as long as a page: what is new in it must not be lost there.
+	const [spelled] = told("gdpr", "            adequacy,\n", "            adequacy,\n            a_new_word,\n");
+	assert.match(spelled ?? "", /^gdpr\.transfer: counts when context\..* → .*adequacy or a_new_word or/);
+	assert.ok((spelled ?? "").length < 400, spelled);
 	const cited = told("ccpa", '["Cal. Civ. Code 1798.145(c)(1)(A)"]', '["another"]');
 	assert.match(
 		cited.join(),
