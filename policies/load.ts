@@ -86,13 +86,21 @@ export function readFiles(directory: string = ownDirectory): LoadedPack<WholePac
 }
 
 function textsIn(directory: string): { text: string; path: string }[] {
-	const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
+	const paths = entriesOf(directory)
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name))
 		.filter((path) => path !== join(directory, listName))
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
 	return paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
+}
+
+function entriesOf(directory: string) {
+	try {
+		return readdirSync(directory, { recursive: true, withFileTypes: true });
+	} catch (cause) {
+		throw new Error(`${directory} can't be read: name a folder of policy packs, and check your rights.`, { cause });
+	}
 }
 
 /** SHA-256 of a text, in hex. */

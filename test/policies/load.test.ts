@@ -148,6 +148,7 @@ test("a file that is not where its name says, not YAML, or given twice stops the
 test("a directory without packs is an error, not a licence", () => {
 	const empty = mkdtempSync(join(root, "empty-"));
 	assert.throws(() => loadPacks(empty), /no policy packs/);
+	assert.throws(() => loadPacks(join(empty, "absent")), /absent can't be read: name a folder of policy packs/);
 });
 
 test("one pack is read out of its text, under the name that it should have", () => {
