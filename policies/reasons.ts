@@ -34,9 +34,10 @@ export const reasonMeanings = {
 	LAWFUL_BASIS_CONTRACT: "The lawful basis is the contract with the subject.",
 	LAWFUL_BASIS_MISSING: "No lawful basis of Art. 6(1) of the GDPR or the UK GDPR is named.",
 	LEGAL_HOLD_ACTIVE: "A legal hold keeps it from being erased, and from being used.",
-	MIN_RETENTION_NOT_REACHED: "A law has it kept longer; `notBefore` says until when.",
-	NOTIFY_RECIPIENTS: "Those whom the data was disclosed to are told of the erasure.",
-	NOTIFY_SERVICE_PROVIDERS: "Service providers and contractors are told to erase too.",
+	MIN_RETENTION_NOT_REACHED:
+		"A rule has it kept longer, mostly a law's; `notBefore` says until when, where that is known.",
+	NOTIFY_RECIPIENTS: "Those whom the data was disclosed to are told that it is erased, corrected or restricted.",
+	NOTIFY_SERVICE_PROVIDERS: "Service providers and contractors are told to do the same.",
 	NO_HIPAA_ERASURE_RIGHT: "HIPAA gives a right to amendment and none to erasure.",
 	NO_PACK_DENY_DEFAULT:
 		"No pack opens this destination, or no law grants this request; what nothing permits is refused.",
@@ -44,7 +45,8 @@ export const reasonMeanings = {
 	OPTED_OUT: "The recipient has opted out of this, or asked to be reached otherwise.",
 	OPTED_OUT_REVOKE_ALL: "The recipient has opted out of everything, or the law takes the opt-out to mean that.",
 	OPT_OUT_RECORDED: "The text is an opt-out and is recorded as one.",
-	OPT_OUT_SCOPE_PROGRAM: "The recipient has opted out of marketing, which leaves this message alone.",
+	OPT_OUT_SCOPE_PROGRAM:
+		"An opt-out of marketing reaches the program that it answers, and leaves other messages alone.",
 	OTP_TOO_SHORT: "A one-time code needs at least six digits.",
 	OTP_VALIDITY_EXCEEDED: "A one-time code may be valid for ten minutes at most.",
 	PAN_DETECTED: "There is a card number in it; it is refused and not stored.",

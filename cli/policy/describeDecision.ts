@@ -10,7 +10,8 @@ const terms: Partial<Record<keyof Decision, (value: string) => string>> = {
 	deferUntilLocal: (at) => `not before ${at} at the recipient`,
 	deliveryMode: (mode) => `delivered by ${mode.replace("_", " ")}`,
 	purgeContentWithin: (time) => `content erased within ${describeDuration(time)}`,
-	contentRetentionMax: (time) => `content kept at most ${describeDuration(time)}`,
+	contentRetentionMax: (time) =>
+		time === "PT0S" ? "content not kept" : `content kept at most ${describeDuration(time)}`,
 	recordRetentionMin: (time) => `record kept at least ${describeDuration(time)}`,
 	recordRetentionMax: (time) => `record kept at most ${describeDuration(time)}`,
 	ackBy: (at) => `acknowledged by ${at}`,
