@@ -62,7 +62,9 @@ function findMismatches(decision: Decision, expect: Expectation): string[] {
 		...citations.filter((citation) => !decision.citations.includes(citation)).map((text) => `no citation ${text}`),
 		...Object.entries(bounds).flatMap(([name, wanted]) => {
 			const found = decision[name as keyof typeof bounds];
-			return meets(name as keyof typeof bounds, found, wanted) ? [] : [`${name} is ${found}, not ${wanted}`];
+			return meets(name as keyof typeof bounds, found, wanted)
+				? []
+				: [`${name} is ${found ?? "absent"}, not ${wanted ?? "absent"}`];
 		}),
 	];
 }

@@ -168,9 +168,10 @@ function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[]
 	}
 	const line = lineOf(path);
 	if (issue.code === "invalid_value") {
+		const isMissing = issue.input === undefined;
+		const message = isMissing ? `${where} is missing` : `${where}: ${say(issue.input)} is not one of its values`;
 		const values = issue.values.map(String);
-		const message = `${where}: ${say(issue.input)} is not one of its values`;
-		return [{ line, message, mend: suggest(String(issue.input), values, "Use one of docs/reasons.md.") }];
+		return [{ line, message, mend: suggest(String(issue.input ?? ""), values, "Use one of docs/reasons.md.") }];
 	}
 	if (issue.code === "invalid_type") {
 		if (issue.input === undefined) return [{ line, message: `${where} is missing`, mend: "Add it." }];

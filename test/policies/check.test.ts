@@ -112,6 +112,14 @@ const faults: [what: string, from: string, to: string, at: string, message: RegE
 	],
 	["a missing field", "title: Quiet mornings\n", "", "id: quiet", /title is missing/, /^Add it\.$/],
 	[
+		"a missing field of few words",
+		"    confidence: high\n",
+		"",
+		"- id: quiet.",
+		/confidence is missing/,
+		/^Use one of: high, medium, low\.$/,
+	],
+	[
 		"a field that is left empty",
 		"title: Quiet mornings",
 		"title:",
