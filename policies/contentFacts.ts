@@ -301,14 +301,15 @@ function hasAdLabel(text: string): boolean {
 const cardDigitsMin = 13;
 const cardDigitsMax = 19;
 
-// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to eight separators between them.
+// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to eight separators between them; or with a plus alone, as a
+// form has for a blank. Beside others it begins a telephone number.
 function hasCardNumber(text: string): boolean {
 	if (!/\p{Nd}[\s\S]*\p{Nd}/u.test(text)) return false;
 	const digits = text
 		.normalize("NFKC")
 		.replace(/\p{Cf}|\p{M}/gu, "")
 		.replace(/[^\P{Nd}0-9]/gu, toAscii);
-	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()[\]{}<>~]{1,8}\d+)*/gu) ?? [];
+	const runs = digits.match(/\d+(?:(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()[\]{}<>~]{1,8}|\+)\d+)*/gu) ?? [];
 	return runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []));
 }
 

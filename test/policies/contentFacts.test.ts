@@ -374,6 +374,8 @@ test("card numbers are found with separators, among other digits and in the digi
 			"४१११ ११११ ११११ ११११",
 		],
 		...["4111    1111    1111    1111", "4111 [1111] <1111> 1111", "4111~1111~1111~1111"],
+		// As a form sends it that is decoded once too little.
+		"4111+1111+1111+1111",
 		...["4111 – 1111 – 1111 – 1111", "6304000000000000000", "card:4111111111111111"],
 	];
 	for (const text of cards) assert.equal(card(text), true, text);
@@ -391,6 +393,7 @@ test("other numbers are not taken for cards", () => {
 			"411111111111",
 		],
 		...["Your code is 123456. @example.com #123456", "25.11.2026 12:30, room 12", "4111 a 1111 b 1111 c 1111"],
+		"4111 1111 +1111 1111",
 	];
 	for (const text of others) assert.equal(card(text), false, text);
 });
