@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, closeSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writePrivateFile } from "./files.ts";
@@ -18,6 +18,8 @@ export type Supervised = ReturnType<typeof createSupervised>;
 const withoutDumps = 'ulimit -c 0 && exec "$0" "$@"';
 
 const logBytesMax = 20 * 1024 * 1024;
+// With less no server begins: a log of its own, a database's first files.
+const roomBytesMin = 4 * 1024 * 1024;
 const reviveAfterMsMax = 10_000;
 const steadyAfterMs = 30_000;
 
@@ -79,7 +81,8 @@ export function createSupervised(deps: SupervisedDeps) {
 		signalGroup(child, "SIGKILL");
 		await exited;
 		const lines = lastLines(deps.logFile, from);
-		throw new Error(`${deps.name} did not start: ${why}.${lines ? ` Its log ends with:\n${lines}` : ""}`);
+		const told = lines ? ` Its log ends with:\n${lines}` : "";
+		throw new Error(`${deps.name} did not start: ${why}.${wantOfRoom(deps.logFile)}${told}`);
 	}
 
 	function remember(pid: number): void {
@@ -236,6 +239,12 @@ function openLog(path: string): { file: number; from: number } {
 	const file = openSync(path, "a", 0o600);
 	chmodSync(path, 0o600);
 	return { file, from: size > logBytesMax ? 0 : size };
+}
+
+// On a full disk no log says so.
+function wantOfRoom(path: string): string {
+	const { bavail, bsize } = statfsSync(path);
+	return bavail * bsize < roomBytesMin ? ` The disk of ${path} is full: make room.` : "";
 }
 
 function lastLines(path: string, from: number): string {

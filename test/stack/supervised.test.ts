@@ -1,7 +1,8 @@
 // One supervised process: awaited, started again when it dies unasked, ended with all that it started.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -79,6 +80,17 @@ test("one that dies while it starts leaves nothing, and says how it ended and wh
 		/^Error: dying did not start: ended with exit code 3\. Its log ends with:\nno such luck$/,
 	);
 	assert.deepEqual([one.pid(), existsSync(one.pidFile), one.plans()], [null, false, 1]);
+});
+
+test("one that dies on a full disk, where no log says so, names the disk", async (t) => {
+	const statfs = t.mock.method(fs, "statfsSync", () => ({ bavail: 0, bsize: 4096 }));
+	syncBuiltinESMExports();
+	const one = supervise("roomless", "process.exit(1)");
+	await assert.rejects(one.start(), {
+		message: `roomless did not start: ended with exit code 1. The disk of ${one.logFile} is full: make room.`,
+	});
+	statfs.mock.restore();
+	syncBuiltinESMExports();
 });
 
 test("one that can't be written down is not left running, where nothing would find it", async () => {
