@@ -8,6 +8,7 @@ import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
+import { LetheError } from "../domain/errors.ts";
 import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { addExample } from "./examples.ts";
@@ -64,8 +65,7 @@ export async function examine(): Promise<Finding[]> {
 	try {
 		deps = await adminDeps();
 	} catch (error) {
-		const mend = "Start it with `npm start`, or start its servers and set their URLs.";
-		return [...findings, { check: "deployment", ok: false, detail: explain(error), mend }];
+		return [...findings, await describeNotOpened(error)];
 	}
 	try {
 		const { policies, ...servers } = deps.checks;
@@ -155,8 +155,26 @@ async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 	return [answers, secure];
 }
 
-// A place that is new, or was restored from a copy, lacks what it is there for.
-function lookAtLedger({ ledger }: Deps): Promise<Finding> {
+/** What keeps this command from asking anything else: Vault, where that does not answer it, else what the failure names. */
+async function describeNotOpened(error: unknown): Promise<Finding> {
+	if (error instanceof LetheError && error.code === "keys_unavailable") {
+		const { tellFailure } = await import("../deps.ts");
+		return { check: "vault", ok: false, detail: tellFailure(error), mend: serverMends.vault as string };
+	}
+	const mend = "Start it with `npm start`, or start its servers and set their URLs.";
+	return { check: "deployment", ok: false, detail: explain(error), mend };
+}
+
+// A place that can't be written to keeps nothing; one that is new, or was restored from a copy, lacks what it is there for.
+async function lookAtLedger({ ledger }: Deps): Promise<Finding> {
+	const mend =
+		"Have the worker write to that place, the folder of LETHE_LEDGER_DIR or Vault, and give this command the same one; the worker's log says what stops it.";
+	const reached = await look("ledger", mend, async () => {
+		const names = await ledger.unreached();
+		if (names.length > 0) throw new Error(`${names.join(", ")} is not what the worker writes to, or it can't`);
+		return "";
+	});
+	if (!reached.ok) return reached;
 	return look("ledger", "Run `lethe restore`: it puts into each place what another has.", async () => {
 		const places = await ledger.lacking();
 		const lacking = places.filter(({ count }) => count > 0).map(({ name, count }) => `${name} lacks ${count} entries`);

@@ -109,10 +109,7 @@ export function createLedger(deps: LedgerDeps) {
 		},
 		all,
 		fill,
-		/** How many entries each place lacks that another has. */
-		async lacking(): Promise<{ name: string; count: number }[]> {
-			return (await findLacking(places)).map(({ place, keys }) => ({ name: place.name, count: keys.size }));
-		},
+		...createLooks(store, places),
 		/** How the store stands to what is known outside of it, and what it says of itself. */
 		life: (): Promise<{ stored: Epoch | undefined; standing: EpochStanding }> => read(),
 		/** Until when the ledger knows everything that it is for, epoch ms; undefined when it knows nothing yet. */
@@ -159,6 +156,25 @@ function isRelease(entry: LedgerEntry): entry is Release {
 
 function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): LedgerPlace[] {
 	return witness ? [main, witness] : [main];
+}
+
+/** What people are told of the places. */
+function createLooks(store: EpochStore, places: LedgerPlace[]) {
+	return {
+		/** How many entries each place lacks that another has. */
+		async lacking(): Promise<{ name: string; count: number }[]> {
+			return (await findLacking(places)).map(({ place, keys }) => ({ name: place.name, count: keys.size }));
+		},
+		/** The places that the last beats did not reach: the worker can't write there, or writes to others. */
+		async unreached(): Promise<string[]> {
+			const stored = await store.read();
+			if (!stored) return [];
+			// One beat less may only be under way.
+			const isReached = (epoch?: Epoch) => (epoch?.epoch === stored.epoch ? epoch.beat : 0) >= stored.beat - 1;
+			const read = await Promise.all(places.map(async ({ name, readEpoch }) => ({ name, epoch: await readEpoch() })));
+			return read.filter(({ epoch }) => !isReached(epoch)).map(({ name }) => name);
+		},
+	};
 }
 
 /** What each place lacks of what others have. Looked at twice: what is being put just now is in one before the other. */

@@ -35,6 +35,21 @@ it("names by a word what it heard of a Temporal that is away, and goes on to wha
 	assert.equal(told("redis")?.ok, true);
 });
 
+it("names a Vault that does not answer, and its mend, not itself", async () => {
+	const { roleId, wrappedSecretId } = await credentialsOf("admin");
+	const env = {
+		...process.env,
+		...{ VAULT_ADDR: "http://127.0.0.1:1", LETHE_DATABASE: `doctor-${randomBytes(4).toString("hex")}` },
+		...{ LETHE_VAULT_ADMIN_ROLE_ID: roleId, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId },
+	};
+	const { code, out } = await run(process.execPath, [`${root}/cli/lethe.ts`, "doctor", "--json"], { env });
+	const last = (JSON.parse(out) as { check: string; ok: boolean; detail: string; mend?: string }[]).at(-1);
+	assert.deepEqual([code, last?.check, last?.ok], [1, "vault", false]);
+	assert.match(last?.detail ?? "", /^keys_unavailable: /);
+	assert.doesNotMatch(last?.detail ?? "", /lethe doctor/);
+	assert.match(last?.mend ?? "", /^Start and unseal Vault, or correct VAULT_ADDR\.$/);
+});
+
 it("shows an API that asks callers for a certificate ours, and says where to set it while there is none", async () => {
 	const dir = mkdtempSync(join(tmpdir(), "lethe-doctor-tls-"));
 	const { authorityFile, certificateFile, keyFile } = await localCertificate(dir);

@@ -675,6 +675,24 @@ describe("the ledger", () => {
 		assert.equal((await ledgerAs("api").life()).standing, "store_behind", "so is an empty store");
 	});
 
+	it("tells of a place that beats do not reach, before it lacks anything", async () => {
+		await ledgerAs("admin").begin();
+		for (let beat = 0; beat < 3; beat++) await ledgerAs("eraser").beat();
+		assert.deepEqual(await ledgerAs("admin").unreached(), []);
+		const elsewhere = createLedger({
+			store: store.epochs,
+			waiting: store.ledgerWaiting,
+			tenants: store.tenants,
+			subjectRecords: store.subjectRecords,
+			main: createVaultLedger({ vault: clients.admin, name: database }),
+			// As one that is not there, and can't be made.
+			witness: createFileLedger(join(folder, "absent")),
+			clock: () => clockMs++,
+			randomEpoch: () => freshId("epoch"),
+		});
+		assert.deepEqual(await elsewhere.unreached(), ["file"]);
+	});
+
 	it("a place that is from a copy, or new, has after a restore what another has, and until then it is told which lacks it", async () => {
 		const ledger = ledgerAs("admin");
 		await ledger.fill();
