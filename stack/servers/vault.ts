@@ -1,12 +1,14 @@
 // OpenBao or HashiCorp Vault on raft storage with an audit file: a real one, not its in-memory development mode.
 
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { makePrivateFolder, readIfThere, writePrivateFile } from "../files.ts";
 import type { ForeignOptions, ForeignServer, Server, ServerOptions } from "./server.ts";
 import { setUpForeignVault, setUpVault } from "./vaultSetUp.ts";
 
 const issuerTokenName = "issuer-token";
+// It is kept with Vault's data, and no other is taken later: where Vault runs, so that the folder may be moved.
+const auditName = "audit.log";
 // Lets whoever holds the recovery key make a root token, by which a later version sets this Vault up anew.
 const rootFromKeys = "disable_unauthed_generate_root_endpoints = false";
 
@@ -20,7 +22,7 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 	const clusterUrl = `http://127.0.0.1:${await options.port("vault-cluster")}`;
 	const files = {
 		settings: join(dataDir, "settings.hcl"),
-		audit: join(dataDir, "audit.log"),
+		audit: join(dataDir, auditName),
 		issuerToken: join(dataDir, issuerTokenName),
 	};
 	const raftDir = makePrivateFolder(join(dataDir, "raft"));
@@ -31,7 +33,7 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 		`api_addr = ${quote(url)}`,
 		`cluster_addr = ${quote(clusterUrl)}`,
 		`log_level = "warn"`,
-		...(isOpenBao ? openBaoSettings(dataDir, files.audit) : ["disable_mlock = true"]),
+		...(isOpenBao ? openBaoSettings(dataDir, auditPathOf(files)) : ["disable_mlock = true"]),
 	];
 	writePrivateFile(files.settings, `${settings.join("\n")}\n`);
 	return {
@@ -43,7 +45,7 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 				address: url,
 				dataDir,
 				issuerTokenFile: files.issuerToken,
-				auditFile: isOpenBao ? undefined : files.audit,
+				auditFile: isOpenBao ? undefined : auditName,
 			}),
 		readyMs: 90_000,
 	};
@@ -65,8 +67,22 @@ function openBaoSettings(dataDir: string, auditFile: string) {
 	if (readIfThere(keyFile) === undefined) writePrivateFile(keyFile, randomBytes(32));
 	return [
 		`seal "static" { current_key_id = "k1" current_key = ${quote(`file://${keyFile}`)} }`,
-		`audit "file" "file" { options = { file_path = ${quote(auditFile)} } }`,
+		auditSetting(auditFile),
 	];
+}
+
+function auditSetting(auditFile: string): string {
+	return `audit "file" "file" { options = { file_path = ${quote(auditFile)} } }`;
+}
+
+/** As Vault has been told it. @throws of a folder that was moved and whose Vault was told it whole */
+function auditPathOf({ settings, audit }: { settings: string; audit: string }): string {
+	const before = readIfThere(settings);
+	if (before === undefined || before.includes(auditSetting(auditName))) return auditName;
+	if (before.includes(auditSetting(audit))) return audit;
+	throw new Error(
+		`Vault's folder ${dirname(settings)} was moved, and it opens only where it was: move it back, or delete it, which forgets all keys.`,
+	);
 }
 
 // A path in HCL's double quotes: what would begin a template or end the string is escaped.
