@@ -63,6 +63,19 @@ test("every script that CONTRIBUTING.md and the README name is there", () => {
 	);
 });
 
+test("docs/alerts.md lists each metric of ours, and its rules name no other", () => {
+	const page = readTreeFile("docs/alerts.md");
+	const names = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort();
+	const code = treePaths.filter((path) => path.startsWith("api/")).map((path) => readTreeFile(path));
+	const known = names(code.join("\n"), /(?<=(?:watch\(\s*|name: )")lethe_[a-z_]+(?=",)/g);
+	assert.ok(known.includes("lethe_purge_overdue"));
+	assert.deepEqual(names(page, /(?<=^\| `)lethe_[a-z_]+/gm), known);
+	assert.deepEqual(
+		names(page, /lethe_[a-z_]+/g).filter((name) => !known.includes(name)),
+		[],
+	);
+});
+
 test("every error code has a section with its status and its sentence", () => {
 	const page = readTreeFile("docs/errors.md");
 	for (const [code, { status, title }] of Object.entries(errorCatalogue)) {
