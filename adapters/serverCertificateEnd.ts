@@ -1,5 +1,6 @@
-// Until when we may believe that we speak to one of our servers: by a handshake with it, and nothing that is said on it.
+// Until when one of our servers and we may believe each other: by a handshake with it, and nothing that is said on it.
 
+import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { limits } from "../domain/limits.ts";
@@ -8,14 +9,15 @@ import type { ServerTls } from "./serverTls.ts";
 export type ServerAddress = { host: string; port: number };
 
 /**
- * When the first certificate ends by which a server meets us at one of its addresses, epoch ms, of those that answer.
+ * When the first certificate ends by which a server meets us at one of its addresses, epoch ms, of those that answer; where
+ * ours ends before, by which we meet it, that.
  * @throws Error when none does in time
  */
 export async function serverCertificateEnd(addresses: readonly ServerAddress[], tls: ServerTls = {}): Promise<number> {
 	const read = await Promise.allSettled(addresses.map((address) => readEnd(address, tls)));
 	const ends = read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 	if (ends.length === 0) throw new Error("no handshake");
-	return Math.min(...ends);
+	return Math.min(...ends, ...(tls.cert === undefined ? [] : [Date.parse(new X509Certificate(tls.cert).validTo)]));
 }
 
 // Whoever it is that answers, and though it is over: what is judged is its date.

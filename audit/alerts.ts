@@ -167,7 +167,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 const suspectMs = 24 * 3600_000;
 const suspectBundles = 64;
 const serverCertificateMend =
-	"Renew it at the server that `about` names, and have it serve that; where another authority signed it, put that into the server's _TLS_CA_FILE first.";
+	"Renew it at the server that `about` names, and have it serve that; where another authority signed it, put that into the server's _TLS_CA_FILE first. Where it is ours, of its _TLS_CERTIFICATE_FILE, renew that, and start the processes anew.";
 const endedKeyMend = "Look into who still uses the key, and whence: it opens nothing any more.";
 
 /**

@@ -47,6 +47,15 @@ it("is told by a server that lets in only who proves itself", async () => {
 	assert.equal(await serverCertificateEnd([strict]), strict.endsAt);
 });
 
+it("is that of ours for the server where it ends before the server's", async () => {
+	const now = Date.now();
+	const strict = await meet("ours", now, { requestCert: true, rejectUnauthorized: false });
+	const { certificateFile, keyFile } = await localCertificate(join(dir, "client"), now - 60 * day);
+	const [cert, key] = [certificateFile, keyFile].map((file) => readFileSync(file, "utf8")) as [string, string];
+	assert.ok(tlsCertificateEnd(certificateFile) < strict.endsAt);
+	assert.equal(await serverCertificateEnd([strict], { cert, key }), tlsCertificateEnd(certificateFile));
+});
+
 it("fails in time where nobody answers, or no TLS is spoken", async () => {
 	const silent = await addressOf(createPlainServer());
 	const ending = await addressOf(createPlainServer((socket) => socket.end()));
