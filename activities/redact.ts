@@ -83,7 +83,7 @@ export function createRedact(deps: RedactDeps) {
 			return undefined;
 		};
 		const due = some.filter(isDue);
-		const tried = await Promise.all(due.map((message) => guarded(deps, () => one(message))));
+		const tried = await Promise.all(due.map((message) => guarded(deps, () => one(message), message._id)));
 		const asked = tried.filter((message) => message !== undefined);
 		const forgotten = asked.filter((message) => !isDue(message));
 		const ended = [...some.filter((message) => !isDue(message)), ...forgotten];

@@ -74,13 +74,14 @@ export function createSweep(deps: SweepDeps) {
 		// Before the messages: what waits for one of them may spare it a look-up, or an end as unknown.
 		const receiptCount = await sweepParked(deps, now);
 		const due = await messages.findDue(now, limits.sweepPageItems);
-		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message))));
+		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message), message._id)));
 		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
 		for (const cohort of dueCohorts) {
-			await guarded(deps, async () => {
+			const start = async () => {
 				await cohorts.nextCheck(cohort._id, now + limits.heldCohortCheckMs);
 				await deps.runs.startPurge({ cohortId: cohort._id, tenantId: cohort.tenantId, region: cohort.region });
-			});
+			};
+			await guarded(deps, start, cohort._id);
 		}
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.sweepRequests());
@@ -127,7 +128,7 @@ async function sweepParked(deps: SweepDeps, now: number): Promise<number> {
 	const unparkAll = async ([messageId, receipts]: [string, typeof known]) => {
 		// One by one: parts of a message that are applied at once race each other.
 		for (const { sendQueue, carrierId } of receipts) {
-			await guarded(deps, () => deps.unpark(messageId, sendQueue, carrierId));
+			await guarded(deps, () => deps.unpark(messageId, sendQueue, carrierId), messageId);
 		}
 	};
 	await Promise.all([...Map.groupBy(known, ({ messageId }) => messageId)].map(unparkAll));

@@ -57,7 +57,7 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 		const now = deps.clock();
 		await guarded(deps, () => deps.store.subjectExports.eraseDue(now));
 		const due = await subjectRequests.findDue(now, limits.sweepPageItems);
-		for (const request of due) await guarded(deps, () => look(request, now));
+		for (const request of due) await guarded(deps, () => look(request, now), request._id);
 		return due.length;
 	};
 }

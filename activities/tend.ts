@@ -91,7 +91,7 @@ export function createTend(deps: TendDeps) {
 	return async function tend(): Promise<void> {
 		const now = deps.clock();
 		const due = await subjectRecords.findDue(now, limits.sweepPageItems);
-		for (const record of due) await guarded(deps, () => tendRecord(record, now));
+		for (const record of due) await guarded(deps, () => tendRecord(record, now), record._id);
 	};
 }
 

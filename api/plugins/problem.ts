@@ -1,6 +1,7 @@
 // Every failure as RFC 9457 problem+json: a code of the catalogue, never a value that the caller sent.
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { describeCause } from "../../domain/describeCause.ts";
 import { type ErrorCode, errorCatalogue, type FieldError, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -106,22 +107,4 @@ function toFieldErrors({ keyword, instancePath, message, params }: Fault, place:
 	const names = (params.keys ?? []).filter((name) => fieldName.test(name)).slice(0, unknownFieldsTold);
 	if (names.length === 0) return [{ pointer, detail: "A field here is not known." }];
 	return names.map((name) => ({ pointer: `${pointer}/${name}`, detail: "This field is not known." }));
-}
-
-/** What the log may know of a private cause: names, codes and places in our code; messages may quote what was sent. */
-function describeCause(cause: unknown): unknown {
-	if (cause instanceof Error) {
-		const { name, code } = cause as Error & { code?: unknown };
-		const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-		return {
-			name,
-			code: typeof code === "string" ? code : undefined,
-			at: frames.slice(0, 6).map((line) => line.trim()),
-		};
-	}
-	if (cause && typeof cause === "object") {
-		const { source, operation, path, status, reason, missing } = cause as Record<string, unknown>;
-		return { source, operation, path, status, reason, missing };
-	}
-	return typeof cause === "string" ? cause.slice(0, 100) : undefined;
 }
