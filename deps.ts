@@ -371,7 +371,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		/** When the certificate of the API's TLS ends, epoch ms; undefined where this process serves none. */
 		tlsCertificateEndsAt: () => config.api.tls && tlsCertificateEnd(config.api.tls.certificateFile),
 		/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
-		serverCertificateEnds: readCertificateEnds(config, connection),
+		serverCertificateEnds: readCertificateEnds(config, connection, clock),
 		/** Server → a call that throws while it can't be reached. */
 		checks: {
 			mongodb: store.ping,
@@ -447,11 +447,15 @@ async function connectStore({ mongodb: { url, database, tls } }: Config): Promis
 	});
 }
 
-function readCertificateEnds({ vault, mongodb, redis, temporal }: Config, connection: MongoConnection) {
+function readCertificateEnds(
+	{ vault, mongodb, redis, temporal }: Config,
+	connection: MongoConnection,
+	clock: () => number,
+) {
 	const { tls, hosts, proxyHost } = connection.getClient().options;
 	const ends: Record<string, () => Promise<number>> = {};
 	const add = (name: string, by: ServerTls | undefined, addresses: () => ServerAddress[]) => {
-		ends[name] = async () => serverCertificateEnd(addresses(), by);
+		ends[name] = async () => serverCertificateEnd(addresses(), by ?? {}, clock());
 	};
 	if (/^https:/.test(vault.address ?? "")) add("vault", vault.tls, () => [addressOf(vault.address, 443)]);
 	// Behind a proxy its addresses are none of this network's.

@@ -44,7 +44,7 @@ export function createTend(deps: TendDeps) {
 		if (record.eraseBy === undefined || record.eraseBy > now) return subjectRecords.nextCheck(record, record.eraseBy);
 		const records = await recordsAround(record);
 		if (isRecordHeld(records, record.tenantId)) return subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
-		const provesUntil = endOfProof(record, records, now);
+		const provesUntil = provenUntil(record, records, now);
 		if (provesUntil > now) return subjectRecords.nextCheck(record, provesUntil);
 		await eraseRecord(record, now);
 	}
@@ -96,7 +96,7 @@ export function createTend(deps: TendDeps) {
 }
 
 /** Until when a consent is proven: while it is in effect, and from its end, which an opt-out is too, for what a law wants. */
-function endOfProof(record: SubjectRecord, records: readonly SubjectRecord[], now: number): number {
+function provenUntil(record: SubjectRecord, records: readonly SubjectRecord[], now: number): number {
 	// One that was withdrawn has its day from then. What was merely implied ends by itself, and proves nothing for ever.
 	if (record.kind !== "consent" || record.ended || !lasting.includes(record.type)) return now;
 	const endedAt = consentEndedAt(record, records);

@@ -13,11 +13,22 @@ export type ServerAddress = { host: string; port: number };
  * ours ends before, by which we meet it, that.
  * @throws Error when none does in time
  */
-export async function serverCertificateEnd(addresses: readonly ServerAddress[], tls: ServerTls = {}): Promise<number> {
+export async function serverCertificateEnd(
+	addresses: readonly ServerAddress[],
+	tls: ServerTls,
+	now: number,
+): Promise<number> {
 	const read = await Promise.allSettled(addresses.map((address) => readEnd(address, tls)));
 	const ends = read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-	if (ends.length === 0) throw new Error("no handshake");
-	return Math.min(...ends, ...(tls.cert === undefined ? [] : [Date.parse(new X509Certificate(tls.cert).validTo)]));
+	const own = Math.min(...certificatesIn(tls.cert).map((pem) => Date.parse(new X509Certificate(pem).validTo)));
+	// Whom ours does not convince any more breaks off.
+	if (ends.length === 0 && own > now) throw new Error("no handshake");
+	return Math.min(...ends, own);
+}
+
+/** Those of a chain too, any of which may end first. */
+function certificatesIn(pem = ""): string[] {
+	return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
 // Whoever it is that answers, and though it is over: what is judged is its date.

@@ -3,8 +3,11 @@
 /** What the log may know of a private cause: names, codes and places in our code; messages may quote what was sent. */
 export function describeCause(cause: unknown): unknown {
 	if (cause instanceof Error) {
-		const { name, code } = cause as Error & { code?: unknown };
-		const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+		const { name, message, code } = cause as Error & { code?: unknown };
+		// A message of several lines may have some that look like places: behind it alone are ours.
+		const { stack = "" } = cause;
+		const places = stack.includes(message) ? stack.slice(stack.indexOf(message) + message.length) : "";
+		const frames = places.split("\n").filter((line) => /^\s+at /.test(line));
 		return {
 			name,
 			code: typeof code === "string" ? code : undefined,

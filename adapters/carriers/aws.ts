@@ -161,7 +161,8 @@ const refusals: Record<string, CarrierCode> = {
 	DESTINATION_COUNTRY_BLOCKED: "invalid_recipient",
 	DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION: "invalid_recipient",
 	DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE: "invalid_recipient",
-	DESTINATION_PHONE_NUMBER_NOT_VERIFIED: "invalid_recipient",
+	// An account that AWS has not opened yet writes to numbers of its own alone.
+	DESTINATION_PHONE_NUMBER_NOT_VERIFIED: "unavailable",
 	DESTINATION_PHONE_NUMBER_OPTED_OUT: "recipient_opted_out",
 	ExpiredTokenException: "credentials_refused",
 	INVALID_IDENTITY_FOR_DESTINATION_COUNTRY: "sender_refused",

@@ -7,6 +7,7 @@ import {
 	compareEpochs,
 	type Epoch,
 	type EpochStanding,
+	isOld,
 	keyOf,
 	type LedgerEntry,
 	mayFollow,
@@ -109,7 +110,7 @@ export function createLedger(deps: LedgerDeps) {
 		},
 		all,
 		fill,
-		...createLooks(store, places),
+		...createLooks(read, places),
 		/** How the store stands to what is known outside of it, and what it says of itself. */
 		life: (): Promise<{ stored: Epoch | undefined; standing: EpochStanding }> => read(),
 		/** Until when the ledger knows everything that it is for, epoch ms; undefined when it knows nothing yet. */
@@ -159,16 +160,22 @@ function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): Ledg
 }
 
 /** What people are told of the places. */
-function createLooks(store: EpochStore, places: LedgerPlace[]) {
+function createLooks(
+	life: () => Promise<{ stored: Epoch | undefined; standing: EpochStanding }>,
+	places: LedgerPlace[],
+) {
 	return {
 		/** How many entries each place lacks that another has. */
 		async lacking(): Promise<{ name: string; count: number }[]> {
 			return (await findLacking(places)).map(({ place, keys }) => ({ name: place.name, count: keys.size }));
 		},
-		/** The places that the last beats did not reach: the worker can't write there, or writes to others. */
+		/**
+		 * The places that the last beats did not reach: the worker can't write there, or writes to others. In quarantine, where
+		 * it writes none, none.
+		 */
 		async unreached(): Promise<string[]> {
-			const stored = await store.read();
-			if (!stored) return [];
+			const { stored, standing } = await life();
+			if (!stored || isOld(standing)) return [];
 			// One beat less may only be under way.
 			const isReached = (epoch?: Epoch) => (epoch?.epoch === stored.epoch ? epoch.beat : 0) >= stored.beat - 1;
 			const read = await Promise.all(places.map(async ({ name, readEpoch }) => ({ name, epoch: await readEpoch() })));

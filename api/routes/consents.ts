@@ -141,7 +141,9 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 			const eraseBy = endOfProof(ended, record);
 			await deps.evidence.append([actOf(principal, "consent_withdrawn", { about: record._id })]);
 			await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
-			return viewConsent(await read(principal, record._id));
+			// Whoever may end it need not know more of its recipient.
+			const { country: _, region: __, ...view } = viewConsent(await read(principal, record._id));
+			return view;
 		},
 	);
 }

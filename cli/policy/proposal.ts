@@ -1,7 +1,5 @@
 // A proposal as commands show it.
 
-/** Who gave it is told to tenants that govern policies. */
-
 import type { PolicyProposal } from "../../client/types.ts";
 
 /** One line: what it is and how far it has come. */

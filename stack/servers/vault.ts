@@ -7,7 +7,8 @@ import type { ForeignOptions, ForeignServer, Server, ServerOptions } from "./ser
 import { setUpForeignVault, setUpVault } from "./vaultSetUp.ts";
 
 const issuerTokenName = "issuer-token";
-// It is kept with Vault's data, and no other is taken later: where Vault runs, so that the folder may be moved.
+// It is kept with Vault's data, and no other is taken later: where Vault runs, so that the folder may be moved; one of
+// HashiCorp's, told over its API before this, keeps the whole path.
 const auditName = "audit.log";
 // Lets whoever holds the recovery key make a root token, by which a later version sets this Vault up anew.
 const rootFromKeys = "disable_unauthed_generate_root_endpoints = false";

@@ -114,6 +114,10 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 			failed("invalid_recipient", true),
 		],
 		[
+			{ status: 400, body: '{"__type":"ConflictException","Reason":"DESTINATION_PHONE_NUMBER_NOT_VERIFIED"}' },
+			failed("unavailable", false),
+		],
+		[
 			{ status: 400, body: '{"__type":"ValidationException","Reason":"SENDER_ID_NOT_REGISTERED"}' },
 			failed("sender_refused", true),
 		],

@@ -691,6 +691,11 @@ describe("the ledger", () => {
 			randomEpoch: () => freshId("epoch"),
 		});
 		assert.deepEqual(await elsewhere.unreached(), ["file"]);
+		// Of a ledger from a copy quarantine tells, in which no worker beats.
+		await connection.collection("epochs").updateOne({ _id: "store" as never }, { $inc: { beat: 50 } });
+		assert.equal((await elsewhere.life()).standing, "ledger_behind");
+		assert.deepEqual(await elsewhere.unreached(), []);
+		await connection.collection("epochs").updateOne({ _id: "store" as never }, { $inc: { beat: -50 } });
 	});
 
 	it("a place that is from a copy, or new, has after a restore what another has, and until then it is told which lacks it", async () => {

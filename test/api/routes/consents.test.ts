@@ -99,6 +99,7 @@ describe("/v1/consents", () => {
 		await record(number, { obtainedAt: "2026-07-01T10:00:00Z" });
 		const withdrawn = await withdraw(json.id, { evidence: "call-3" });
 		assert.equal(withdrawn.json.withdrawn.evidence, "call-3");
+		assert.equal(withdrawn.json.country, undefined, "whoever may end it need not read it");
 		const { number: _, ...stated } = consentOf(number);
 		const { wording: __, ...consent } = stated;
 		for (const answer of [await market(number), await market(number, { consent })]) {
