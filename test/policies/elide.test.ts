@@ -17,7 +17,12 @@ test("of a long list a name that is gone is told with what is near it, and the r
 
 test("what is short, or beyond measure, is told whole", () => {
 	assert.deepEqual(elide("at most 30 days", "at most 7 days"), ["at most 30 days", "at most 7 days"]);
-	const [one, other] = [names.join(" ").repeat(20), `${names.join(" ").repeat(20)} more`];
+	const [one, other] = ["a", "b"].map((side) =>
+		names
+			.map((name) => `${side}_${name}`.repeat(4))
+			.join(" ")
+			.repeat(8),
+	) as [string, string];
 	assert.deepEqual(elide(one, other), [one, other]);
 });
 

@@ -11,7 +11,7 @@ type Room = {
 	outside?: string[];
 };
 
-const policyPackages = ["temporal-polyfill", "yaml", "zod"];
+const policyPackages = ["diff", "temporal-polyfill", "yaml", "zod"];
 
 /** Room → what it may import. A file belongs to the room with the longest matching path. */
 export const rooms: Record<string, Room> = {
