@@ -301,16 +301,19 @@ function hasAdLabel(text: string): boolean {
 const cardDigitsMin = 13;
 const cardDigitsMax = 19;
 
-// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to eight separators between them; or with a plus alone, as a
-// form has for a blank. Beside others it begins a telephone number.
+// As a form has it for a blank: a plus also adds amounts up and begins telephone numbers, so in a card's groups alone.
+const cardInPluses = /(?<!\d)(?=((?:[3-6]\d|2[2-7])\d\d(?:(?:\+\d{4}){3}|\+\d{6}\+\d{4,5}))(?!\d))/g;
+
+// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to eight separators between them.
 function hasCardNumber(text: string): boolean {
 	if (!/\p{Nd}[\s\S]*\p{Nd}/u.test(text)) return false;
 	const digits = text
 		.normalize("NFKC")
 		.replace(/\p{Cf}|\p{M}/gu, "")
 		.replace(/[^\P{Nd}0-9]/gu, toAscii);
-	const runs = digits.match(/\d+(?:(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()[\]{}<>~]{1,8}|\+)\d+)*/gu) ?? [];
-	return runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []));
+	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()[\]{}<>~]{1,8}\d+)*/gu) ?? [];
+	if (runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []))) return true;
+	return [...digits.matchAll(cardInPluses)].some(([, number = ""]) => passesLuhn(number.replaceAll("+", "")));
 }
 
 // A card number is whole groups: a piece cut out of a longer number is not one.
