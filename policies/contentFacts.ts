@@ -148,63 +148,76 @@ const number = "(cell |mobile |phone |telephone )?(number|phone|name)";
 const messages =
 	"(texts?|texting|txts?|txting|messages?|messaging|msgs?|sms|marketing|promos?|ads|contact|communications?)";
 
-const suyos = "((mas|sus|tus|los|las|la|mi|mis|estos|estas|esos|esas) )*";
+const suyos = "((mas|de|sus|tus|los|las|la|mi|mis|estos|estas|esos|esas) )*";
 const mensajes = "(mensajes?|textos?|sms|notificaciones|promociones|publicidad|anuncios|ofertas)";
 const mensagens = "((suas|essas|estas|as) )*(mensage(m|ns)|sms|notificacoes|promocoes|publicidade|anuncios|ofertas)";
 const messaggi = "(messaggi|sms|pubblicita|promozioni|offerte)";
 
+const keine = "keine (\\w+ )?(sms|nachrichten|werbung)";
+const geen = "geen (sms|sms jes|smsjes|berichten|berichtjes|reclame)";
+const veux = "(veux|voulons|voudrais|voudrions|souhaite|souhaitons|desire|desirons)";
+
+// A "stop" with an article or a vehicle in front is where a bus halts.
+const halts = "(?<!\\b(bus|tram|train|the|my|your|next|last|which) )";
+const waiting = "(?!( from| off| of)* (the |your |this |that )?(wait|waiting|waitlist|guest|standby)\\b)";
 const stopPhrases = [
 	"opt(ing)? (me )?out",
 	"unsubscribe",
 	"stop (all|everything|texting|txting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
-	"stop (promo|promotion|text|txt|message|msg|notification|alert|reminder|update|newsletter|email|offer|deal|coupon|ad)s?",
+	`${halts}stop (promo|promotion|text|txt|message|msg|notification|alert|reminder|update|newsletter|email|offer|deal|coupon|ad)s?`,
 	"stop (spamming|bothering|harassing|receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
 	"(cancel|end|quit|cease|discontinue|halt) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
-	"(remove|delete) (me|my (number|phone))",
-	"take me off",
+	`((remove|delete) (me|my (number|phone))|take me off)${waiting}`,
 	`(take|get|remove|delete) (me|us|(my|our|this) ${number}) (off|from|out of) ${any}${list}`,
-	`(remove|delete) (this number|from ${any}${list})`,
+	`(remove|delete) (this number(?! from (my|our|the|his|her)\\b)|from ${any}${list}(?! (my|our|the|an?|his|her)\\b))`,
 	"leave me alone",
 	"(revoke|withdraw|rescind|cancel|end) ((my|our|all|any|prior|previous|express) )*(consent|permission|subscription)",
-	"keine (\\w+ )?(sms|nachrichten|werbung)",
-	"(losch|loesch)(e|t|en)( sie)? (bitte )?(meine|diese) \\w*nummer",
-	"plus de (sms|messages)",
+];
+// In the other languages, in which another "no" turns the meaning.
+const stopPhrasesElsewhere = [
+	"(losch|loesch)(e|t|en)( sie)? (bitte )?(meine|diese) (handy|telefon|mobil|ruf)?nummer(?!( bitte| noch)* nicht)",
 	"arrete[zr]? (de |d )?(m|me|nous) (envoyer|ecrire|contacter|harceler|solliciter|spammer)",
 	"(desabonne|desabonnez|desinscris|desinscrivez) moi",
 	"(veux|voudrais|souhaite|desire) me (desabonner|desinscrire)",
-	"(retirez|enlevez|supprimez) moi de (votre|vos|cette|la) (listes?|fichiers?)(?! d )",
-	"no (quiero|deseo) (recibir )?mas",
-	`(no mas|no (quiero|queremos|deseo|deseamos) (recibir )?${suyos}) ?${mensajes}`,
-	`no (me |nos )?(envi(e|es|en|ar)|mand(e|es|en|ar)|escrib(a|as|an|ir)|contact(e|es|en|ar)|molest(e|es|en|ar)) (${suyos}${mensajes}|mas( por favor| gracias)?$)`,
+	"(retirez|enlevez|supprimez) moi de (votre|vos|cette|la) (listes?|fichiers?)(?! (d|de|des|du) )",
 	"(darme|darnos|dame|deme|denme) de baja",
-	"(quit|saca|saque|elimin|borr)\\w{0,4}me de (la|su|tu|esta|sus) listas?(?! de )",
+	"(quit|saca|saque|elimin|borr)\\w{0,4}me de (la|su|tu|esta|sus) listas?(?! del? )",
 	"(borre|borren|borra|elimine|eliminen|elimina) (mi|este) (numero|telefono|celular)",
-	`(?<!\\bno (quiero |deseo |voy a )?)(detener|detenga|detengan|pare|paren|parar|cancelar|cancele|cancelen) ${suyos}(${mensajes}|suscripcion)`,
+	`(detener|detenga|detengan|pare|paren|parar|cancelar|cancele|cancelen) ${suyos}(${mensajes}|suscripcion)`,
 	"(deja|deje|dejen|dejad|para|paren|pare|parem) de (me )?(enviar|mandar|escribir|escrever)\\w*",
-	`nao (quero|queremos|desejo|desejamos) (mais )?(receber )?(mais )?${mensagens}`,
-	"nao (quero|desejo) (mais receber|receber mais)$",
-	"nao (me |nos )?(envie|enviem|mande|mandem|escreva|escrevam) mais",
-	"(remova|removam|retire|retirem|tire|tirem|exclua|excluam)( me)? da (sua |vossa )?lista(?! de )",
-	`(?<!\\bnao (quero |desejo |vou )?)(cancelar|cancele|cancelem) (a |minha )*(inscricao|assinatura|${mensagens})`,
-	`non (voglio|vogliamo|desidero) (piu )?(ricevere )?(piu |altri |altre |vostri |questi )*${messaggi}`,
-	"non (mi |ci )?(inviate|mandate|scrivete|contattate)(mi|ci)? piu",
-	"geen (sms|sms jes|smsjes|berichten|berichtjes|reclame) meer",
-	"(sms|messages?|msgs?) (mat bhej(o|na|iye)|band kar(o|na|en|iye))",
+	"(remova|removam|retire|retirem|tire|tirem|exclua|excluam)( me)? da (sua |vossa )?lista(?! d[aeo]s? )",
+	`(cancelar|cancele|cancelem) (a |minha )*(inscricao|assinatura|${mensagens})`,
 ];
 const stopSign = "\u{1F6D1}";
-// These say no by themselves; in the others a "don't" in front turns the meaning.
+// These say no by themselves; in the others a "don't" in front turns the meaning. What one does oneself ("I never
+// text at work") or finds ("there are no more messages") asks for nothing.
 const refusalPhrases = [
-	"(do not|dont|don t|never) (ever )?(text|message|contact|sms|send|call)",
+	"(?<!\\b(i|we) )(do not|dont|don t|never) (ever )?(text|message|contact|sms|send|call)",
 	"(do not|dont|don t|no longer) (wish|want|like) to (get|receive|hear)",
 	"(do not|dont|don t|no longer) (wish|want) ((any|more|these|those|this|your|such) )*(texts?|txts?|messages?|msgs?|sms|promos?|ads|spam)",
 	"(do not|dont|don t|no longer) want (any|more|any more|these|those|this)$",
-	"no more (of )?(these |those |this |your )?(texts?|txts?|messages?|sms|msgs?|promos?|ads|spam|reminders|alerts|notifications|newsletters)",
+	"(?<!\\b(there (are|is|were)|are there|why|getting|got) )no more (of )?(these |those |this |your )?(texts?|txts?|messages?|sms|msgs?|promos?|ads|spam)",
 	"not? interested",
 	`(do not|dont|don t|no longer|never) (consent|consented|agreed) to (receive|receiving|get|getting|${any}${messages})`,
-	"ne (m|me|nous) (contactez|contacte|ecrivez|ecris|envoyez|envoie) plus",
-	"plus (jamais )?recevoir (de |d |vos |votre |ces |ce |aucune? |la |les )*(sms|messages?|textos?|pubs?|publicites?|promos?|offres?|mails?)",
+	"(?<!\\b(vous|tu) )ne (m|me|nous) (contactez|contacte|ecrivez|ecris|envoyez|envoie) plus",
+	"ne plus (m|me|nous) (envoyer|ecrire|contacter|solliciter)",
+	`(veux|ne ${veux}) plus (de |d |vos |aucune? )*(sms|messages?)`,
+	"(?<!\\b(peux|peut|pouvons) )plus (jamais )?recevoir (de |d |vos |votre |ces |ce |aucune? |la |les )*(sms|messages?|textos?|pubs?|publicites?|promos?|offres?|mails?)",
 	"lose my number",
-	"wrong (number|person)",
+	"wrong (number|person)(?! of )",
+	`(will|wollen|mochten?|moechten?|wunschen?|wuenschen?|brauchen?|bitte|gesagt)( (ich|wir|sie|mir|uns|bitte|gar|von (ihnen|euch|dir)|ab (jetzt|sofort))){0,4} ${keine}(?!( mehr)? (verpass|versaum|verlier))`,
+	"no (quiero|queremos|deseo|deseamos) (recibir mas|mas nada)",
+	`(no mas|no (quiero|queremos|deseo|deseamos) (recibir )?${suyos}) ?${mensajes}`,
+	// "No envié" is one who didn't send: without a "me" or a "more" it isn't asked for.
+	`no ((me |nos )?((envi|mand|contact|molest)(es|en|ar)|escrib(a|as|an|ir))|((me |nos )(envi|mand|contact)|(me |nos )?molest)e) (${suyos}${mensajes}|mas( por favor| gracias)?$)`,
+	`no (envi|mand)e mas ${mensajes}`,
+	`nao (quero|queremos|desejo|desejamos) (mais )?(receber )?(mais )?${mensagens}`,
+	"nao (quero|desejo) (mais receber|receber mais)$",
+	"nao (me |nos )?(envie|enviem|mande|mandem|escreva|escrevam) mais(?! tarde)",
+	`non (voglio|vogliamo|desidero) (piu )?(ricevere )?(piu |altri |altre |vostri |questi )*${messaggi}`,
+	"non (inviate|mandate|scrivete|contattate)(mi|ci) piu",
+	`(wil|willen|wens|wensen|hoef|hoeven|graag)( (ik|we|wij|liever|echt|van (u|jullie))){0,4} ${geen} meer(?! (te )?missen)`,
+	"(sms|messages?|msgs?) (mat bhej(o|na|iye)|band kar(o|na|en|iye| do| dijiye|$))",
 ];
 // A number is that of a line, a list or a card: who adds one to a STOP still means it.
 const asking = "((kindly|can|could|would|reply|text|send|sir|(i|we) said) )";
@@ -215,10 +228,8 @@ const refusals = [
 	`(i|we) (just |really )?(want|wish|need|demand|(would|d) like) ((this|that|them|everything|(the|these|those|your) ${messages}|these|those) )?to stop( (immediately|already|forever))?`,
 	"(no|nope|nah) stop",
 	"((guys|this|that|these|those) )?((need|needs|have|has) to|must|should) stop( (this|that|these|those|already))*",
-	"no (more )?(texts?|text messages|texting|sms|ads|offers|deals|coupons|updates)",
-	"((this|that) )?(is )?(not|isnt|isn t) my (phone |cell |mobile )?(number|phone)",
+	`((i|we) want )?no more (of )?((these|those|your) )?(offers|deals|coupons|updates|reminders|alerts|notifications|newsletters)( from| for)?( asap| immediately)?`,
 	"wrong (no|num)",
-	"cancel (this|these|those)",
 	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
 	"(just|make|make (this|these|that|them)) stop",
 	`${asking}?stop(\\d+)?( (${besideStop}))*`,
@@ -227,35 +238,52 @@ const refusals = [
 	"(i|we) (do not|dont|don t|no longer|never) (consent|consented)( (to )?(this|that|these|those|any of this))?",
 	`(take|get) (my|our|this) ${number} off`,
 	"no mas",
+	`((schick|schickt|schicken sie|sende|sendet|senden sie)( (mir|uns))? |ab (jetzt|sofort) )?${keine}( mehr)?( an (mich|uns|(diese|meine) nummer))?( (schicken|senden))?`,
+	`((stuur|gelieve)( mij| ons)? )?${geen} meer( (te )?sturen)?`,
+	`non (mi |ci )?(inviate|mandate|scrivete|contattate) piu( ${messaggi}| niente| nulla)?`,
+	"(n envoyez )?plus (de |d |aucun )(sms|messages?)",
 	"(mir |mich |uns )?nicht mehr (schreiben|anschreiben|kontaktieren|schicken|senden)",
 	"(schreib|schreibt|schreiben sie|kontaktiere|kontaktiert|kontaktieren sie) (mir|mich|uns) nicht mehr",
 	"(hor|hoer)(t|en sie)? auf( damit| (mir|uns) zu (schreiben|schicken|senden))?",
 	"(cancellatemi|disiscrivetemi|toglietemi|rimuovetemi)( dalla (vostra )?lista)?",
-	"(je |nous |de )?ne ((veux|voulons|voudrais|voudrions|souhaite|souhaitons|desire|desirons) )?plus (rien )?recevoir( rien)?",
+	`(je |nous |de )?ne (${veux} )?plus (rien )?recevoir( rien)?`,
 ];
+// These are so only where nothing else is said at all: "cancel this, book the other one".
+const refusalsAlone = [
+	"no (texts?|text messages|texting|sms|ads|offers|deals|coupons)",
+	"(sorry )?((this|that) )?(is )?(not|isnt|isn t) my (phone |cell |mobile )?(number|phone)",
+	"cancel (this|these|those)",
+	"(ya )?no (quiero|deseo) mas",
+];
+// Few words may stand between: missing an opt-out is worse than seeing one too many.
+const negation =
+	"\\b(do not|dont|don t|i (did|wo)n ?t|never|not|no need to) ((want|wish|need|mean|like|ask|asked) (you |them )?to |ever |please |even )?";
+const negationElsewhere =
+	"\\b(no|nunca|jamai?s|nao|non|ne|n|pas) ((quiero|queremos|quisiera|deseo|deseamos|necesito|voy a|vamos a|vayan a|gustaria|hace falta|es necesario|quero|queria|desejo|preciso|precisa|gostaria de|vou|que|me|nos|se) ){0,4}";
 const refusal = new RegExp(`^(${refusals.join("|")})$`);
-const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
+const refusalAlone = new RegExp(`^(${refusalsAlone.join("|")})$`);
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
+const stopPhrase = new RegExp(
+	`\\b((?<!${negation})(${stopPhrases.join("|")})|(?<!${negationElsewhere})(${stopPhrasesElsewhere.join("|")}))\\b`,
+);
 // An opt-out of all there is: all of the marketing, the list or the like is one program.
 const revocationOfAll =
 	/\b(stop|end|quit|cancel|cease|discontinue|halt|revoke|withdraw|rescind|unsubscribe|opt( me)? ?out|remove)( me)?( (my|our|any|and|from|of|out|to))* ?(all|everything)\b(?! (but|except|only|good|right|the best)\b)(?!( \w+){0,3} (marketing|promo\w*|ads?|adverts?|advertis\w*|offers?|sales?|news\w*)\b)/;
-// Few words may stand between: missing an opt-out is worse than seeing one too many.
-const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|mean) to |ever |please |even )?$/;
 
 function classify(text: string): ContentFacts["keywordClass"] {
 	const words = toWords(text);
-	const bare = withoutFillers(words).join("");
-	// A keyword that is a sentence of its own is meant, whatever else is said.
-	const parts = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map((part) => withoutFillers(toWords(part)));
+	const said = withoutFillers(words);
+	const bare = said.join("");
+	// A keyword that is a sentence of its own is meant, whatever else is said; and a "no" before a comma denies nothing behind it.
+	const sentences = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map(toWords);
+	const parts = sentences.map(withoutFillers);
 	const isStop = (part: string) => stopWords.has(part) && !stopWordsAlone.has(part);
-	if (stopWords.has(bare) || stopWords.has(withoutRepeats(withoutFillers(words)).join(""))) return "stop";
+	if (stopWords.has(bare) || stopWords.has(withoutRepeats(said).join(""))) return "stop";
 	if (parts.some((part) => isStop(part.join("")) || isStop(withoutRepeats(part).join("")))) return "stop";
 	if (words.length === 0 && text.includes(stopSign)) return "stop";
-	const sentence = words.join(" ");
-	if (refusalPhrase.test(sentence) || parts.some((part) => refusal.test(part.join(" ")))) return "stop";
-	for (const match of sentence.matchAll(stopPhrase)) {
-		if (!negation.test(sentence.slice(0, match.index))) return "stop";
-	}
+	if (refusalPhrase.test(words.join(" ")) || refusalAlone.test(said.join(" "))) return "stop";
+	if (parts.some((part) => refusal.test(part.join(" ")))) return "stop";
+	if ([words, ...sentences].some((sentence) => stopPhrase.test(sentence.join(" ")))) return "stop";
 	if (startWords.has(bare)) return "start";
 	return helpWords.has(bare) ? "help" : undefined;
 }

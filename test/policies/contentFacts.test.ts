@@ -132,6 +132,94 @@ test("an opt-out in a plain sentence is one in the languages that recipients wri
 	for (const text of others) assert.equal(keyword(text), undefined, text);
 });
 
+test("a complaint, a wish to stay or a word on something else is no opt-out in the languages of recipients, and what is one stays one", () => {
+	for (const text of [
+		...["No quiero darme de baja", "No borre mi número, por favor"],
+		...["No quiero eliminarme de la lista", "por favor no me cancelen los mensajes"],
+		...["No quiero que cancelen mis notificaciones", "Nunca cancelen mis notificaciones"],
+		...["no quisiera cancelar la suscripción", "No envié mensajes", "No mandé mensajes a nadie"],
+		...["Não me tire da lista", "Não me cancelem a inscrição", "Não cancele SMS por favor"],
+		...["Bitte löschen Sie meine Nummer nicht!", "Löscht meine Auftragsnummer"],
+		...["Waarom krijg ik geen berichten meer?", "Ik krijg geen sms meer"],
+		...["Perché non mi scrivete più?", "retirez-moi de la liste des urgences"],
+		...["Ich habe keine SMS erhalten", "Warum bekomme ich keine Nachrichten mehr?"],
+		...["Ich möchte wissen, warum ich keine SMS bekomme"],
+		...["Keine Nachrichten erhalten", "Sie schicken mir keine SMS mehr"],
+		...["Löschen Sie meine Kundennummer", "No quiero más comida"],
+		...["No quiero más tarde, prefiero a las 5", "Quítenme de la lista del viernes"],
+		...["No mandé más", "Me tire da lista dos convidados", "Não me mande mais tarde, mande agora"],
+		...["Je ne reçois plus de SMS", "Pourquoi je ne reçois plus de messages ?"],
+		...["Je ne peux plus recevoir de SMS", "Pourquoi vous ne m'envoyez plus de SMS ?"],
+		...["Je voudrais plus de messages", "Retirez-moi de la liste du mardi"],
+		...["J'ai reçu plus de messages", "Waarom stuurt u geen sms meer?"],
+		...["Er zijn geen berichten meer", "Perché non mi mandate più i messaggi?"],
+		...["Non mi contattate più per la visita?", "SMS band kar diye hain kya"],
+	]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+	for (const text of [
+		...["I didn't unsubscribe", "I won't opt out", "I didn't mean to unsubscribe"],
+		...["I don't want you to stop texting me", "I do not want them to stop the messages"],
+		...["I never asked to unsubscribe", "I would not like to opt out", "No deseo darme de baja"],
+		...["No dejen de enviarme mensajes", "No quiero que dejen de enviar mensajes"],
+		...["Jamás cancelen los mensajes", "No hace falta cancelar los mensajes"],
+		...["No se cancele la suscripción", "No me vayan a cancelar los mensajes"],
+		...["No me gustaría cancelar la suscripción", "Não parem de enviar mensagens"],
+		...["Não quero que cancelem minha assinatura", "Não me remova da lista"],
+		...["Não precisa cancelar a inscrição", "Não gostaria de cancelar a inscrição"],
+		...["Löschen Sie meine Handynummer noch nicht", "Ich will keine SMS verpassen"],
+		...["Ich möchte keine Nachrichten mehr verlieren", "Ne jamais arrêter de m'envoyer des SMS"],
+		...["Ne pas arrêter de m'écrire", "Ik wil geen sms meer missen"],
+		...["Ik wens geen berichten meer te missen"],
+	]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+	for (const text of [
+		...["No, cancelen los mensajes", "No, quiero darme de baja", "No quiero más, gracias"],
+		...["No quiero más de sus mensajes", "No puedo darme de baja", "No enviar más", "No me moleste más"],
+		...["Não, cancele a inscrição", "Ich möchte keine weiteren Nachrichten", "Keine Werbung"],
+		...["Keine Werbung mehr an diese Nummer", "Schicken Sie mir keine SMS mehr"],
+		...["Bitte löschen Sie meine Handynummer", "Gelieve geen sms meer te sturen"],
+		...["Stuur mij geen berichten meer", "Ik wil geen berichten meer ontvangen"],
+		...["Non mi scrivete più", "Non mi inviate più messaggi", "Vi prego, non mandatemi più sms"],
+		...["Plus de SMS", "Je ne veux plus de vos messages", "N'envoyez plus de SMS"],
+		...["Ich möchte von Ihnen bitte keine Werbung mehr", "Ich bitte Sie, mir keine SMS mehr zu schicken"],
+		...["Ik wil echt geen sms meer", "No quiero más nada de ustedes", "No envíe más mensajes"],
+		...["Merci de ne plus m'envoyer de SMS", "sms band kar do"],
+	]) {
+		assert.equal(keyword(text), "stop", text);
+	}
+});
+
+test("English words on a halt, an order, another list or what one does oneself are no opt-out, and what is one stays one", () => {
+	for (const text of [
+		...["There are no more alerts for my order?", "are there no more reminders?"],
+		...["Which bus stop update is right", "Where can I see bus stop updates"],
+		...["Remove this number from my order", "Please remove from the list my second appointment"],
+		...["Cancel this, book the other one", "This is not my number, use mine", "no updates"],
+		...["Why am I getting no more texts?", "There are no more messages from you"],
+		...["Are there no more texts coming?", "Is there a next stop update?"],
+		...["My stop reminder never came", "Which stop texts arrive?"],
+		...["Remove me from the waiting list", "Take me off the waitlist"],
+		...["Take me off of the guest list", "You gave me the wrong number of pills"],
+		...["Delete this number from my file", "No deals, just asking", "I don't call on Sundays"],
+		...["We do not send faxes", "I never text at work", "Where do I remove from the list an item"],
+		...["Any news? No updates", "no more reminders today?", "Please delete from the list the Monday visit"],
+	]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+	for (const text of [
+		...["No more alerts, I have enough", "I want no more alerts", "no more of these notifications"],
+		...["No more updates. Thanks", "Please remove this number"],
+		...["Remove this number from your list", "Sorry, this is not my number", "Cancel this, please"],
+		...["No sms please", "stop update", "Please don't, unsubscribe me", "No, unsubscribe"],
+		...["Remove from list asap", "Can you remove this number from your records", "No more alerts from you"],
+		...["They won't stop texting me", "I said don't text", "Make sure they don't text me"],
+	]) {
+		assert.equal(keyword(text), "stop", text);
+	}
+});
+
 test("what is another word in the same letters, or in another language, is no opt-out", () => {
 	for (const text of [
 		// "Wait" and "wait, I am coming" in Hindi, "issue" besides; "better" in Estonian.
@@ -427,6 +515,7 @@ test("a text of any length and make is judged in time that grows with its length
 		"4111+",
 		"no cancele sms ",
 		"no que ",
+		"bitte ",
 	]) {
 		const started = process.cpuUsage().user;
 		contentFacts(piece.repeat(50_000));
