@@ -21,6 +21,10 @@ const leftKey = (prefix: string, sendQueue: string) => `${prefix}:left:${sendQue
 const failureKey = (prefix: string, sendQueue: string) => `${prefix}:failure:${sendQueue}`;
 const silenceKey = (prefix: string, sendQueue: string) => `${prefix}:silence:${sendQueue}`;
 
+// Of several waits that were asked for the longest counts, as in the queue's rate bucket.
+const leaveScript = `
+if redis.call("PTTL", KEYS[1]) < tonumber(ARGV[1]) then redis.call("SET", KEYS[1], "1", "PX", ARGV[1]) end`;
+
 /** Why a queue's carrier fails: a code of ours, and since when no attempt was well, epoch ms; absent where nobody told. */
 export type Failing = { code?: string; since?: number };
 
@@ -60,9 +64,9 @@ export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: Heal
 			last = told;
 			counts[told === true ? "well" : "ill"]++;
 		},
-		/** The carrier asked to be left alone for so long that who has another goes there. */
+		/** The carrier asked to be left alone for so long that who has another goes there; a longer wait stays. */
 		async leave(ms: number): Promise<void> {
-			await connection.set(leftKey(prefix, sendQueue), "1", "PX", ms);
+			await connection.eval(leaveScript, 1, leftKey(prefix, sendQueue), Math.ceil(ms));
 		},
 		async close(): Promise<void> {
 			clearInterval(timer);
@@ -135,5 +139,6 @@ export async function findFailing(
 
 /** Whoever gives a queue other credentials starts anew. */
 export async function forgetHealth(connection: Redis, prefix: string, sendQueue: string): Promise<void> {
-	await connection.del(openKey(prefix, sendQueue), failureKey(prefix, sendQueue), silenceKey(prefix, sendQueue));
+	const keys = [openKey, leftKey, failureKey, silenceKey].map((keyOf) => keyOf(prefix, sendQueue));
+	await connection.del(...keys);
 }

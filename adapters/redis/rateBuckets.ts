@@ -78,5 +78,7 @@ export function createRateBuckets({ connection, prefix }: { connection: Redis; p
 		},
 		/** Has a bucket give nothing for so long; a longer wait stays. @throws the client's error when Redis does not answer */
 		hold: (name: string, ms: number): Promise<void> => commands.holdBucket(keyOf(name), ms, savedMs),
+		/** Has a bucket be full, and held by nobody. */
+		forget: async (name: string): Promise<void> => void (await connection.del(keyOf(name))),
 	};
 }

@@ -9,7 +9,7 @@ import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
 import { type Failing, findFailing, findIll, forgetHealth, tellSilence } from "./health.ts";
-import { createRateBuckets, type Turn } from "./rateBuckets.ts";
+import { createRateBuckets, type RateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 import { createVelocity } from "./velocity.ts";
 
@@ -78,6 +78,7 @@ export function createSendQueues(options: {
 	const buckets = createRateBuckets({ connection, prefix: options.prefix });
 	const monotonic = () => performance.now();
 	const velocity = createVelocity({ connection, prefix: options.prefix, monotonic });
+	const anew = { connection, prefix: options.prefix, buckets };
 
 	return {
 		...createReads({ connection, ask, queue, prefix: options.prefix, clock: options.clock }),
@@ -102,13 +103,13 @@ export function createSendQueues(options: {
 		forget: (name: string): Promise<void> =>
 			ask(async () => {
 				await queue(name).obliterate({ force: true });
-				await forgetHealth(connection, options.prefix, name);
+				await beginAnew(anew, name);
 			}),
 		/** Tells why a queue's carrier brings nothing at present, again and again while it is so. */
 		tellSilence: (sendQueue: string, code: string): Promise<void> =>
 			ask(() => tellSilence(connection, { prefix: options.prefix, clock: options.clock, sendQueue }, code)),
 		/** Forgets how a queue's carrier did. */
-		forgetHealth: (name: string): Promise<void> => ask(() => forgetHealth(connection, options.prefix, name)),
+		forgetHealth: (name: string): Promise<void> => ask(() => beginAnew(anew, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
 		/** Throws unless Redis takes writes: one without room, or a replica, answers a mere ping all the same. */
@@ -118,6 +119,15 @@ export function createSendQueues(options: {
 			connection.disconnect();
 		},
 	};
+}
+
+/** For how long its carrier asked to be left alone is forgotten too: that was said to who had the account before. */
+async function beginAnew(
+	{ connection, prefix, buckets }: { connection: Redis; prefix: string; buckets: RateBuckets },
+	name: string,
+): Promise<void> {
+	await forgetHealth(connection, prefix, name);
+	await buckets.forget(name);
 }
 
 /** The one connection of all queues, and what keeps every use of it short. */

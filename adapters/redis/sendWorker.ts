@@ -100,7 +100,7 @@ export function createSendWorker(options: {
 			bucket.segmentsPerSecond = ratePerSecond;
 		},
 		/** The queue's carrier was opened anew: what is known of the one before keeps the queue shut for two seconds at most. */
-		retry: circuit.retry,
+		retry: turns.retry,
 		/** Resolves once what is in hand has ended; whatever else it ends by, a Redis that is away keeps nobody waiting. */
 		async close(): Promise<void> {
 			const ended = worker.close().then(() => Promise.all([sent.close(), health.close()]));
@@ -139,6 +139,10 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 	}
 
 	return {
+		retry(): void {
+			heldUntil = 0;
+			circuit.retry();
+		},
 		async holdBack(ms: number): Promise<void> {
 			heldUntil = Math.max(heldUntil, performance.now() + ms);
 			// The bucket too: whoever puts a job back meanwhile would have it come as soon as the rate alone lets it.

@@ -310,6 +310,27 @@ describe("send queues", () => {
 		assert.equal(asked.length, 1);
 	});
 
+	it("of two waits that a carrier asks for the longer one counts, and neither for a queue that was given another account", async () => {
+		const { sendQueue } = jobOf();
+		let asked = 0;
+		const worker = work(sendQueue, async (_job, control) => {
+			if (asked++ > 0) return true;
+			await control.holdBack(limits.backoffMaxMs);
+			await control.holdBack(limits.throttleBearableMs + 10_000);
+			return undefined;
+		});
+		await queues.add(jobOf({ sendQueue }));
+		await until(async () => asked === 1 && (await total(sendQueue)) === 0);
+		const leftMs = await redis.pttl(`${prefix}:left:${sendQueue}`);
+		assert.ok(leftMs > limits.backoffMaxMs - 10_000, `${leftMs} ms`);
+		await queues.forgetHealth(sendQueue);
+		worker.retry();
+		assert.deepEqual(await queues.areIll([sendQueue]), new Set());
+		await queues.add(jobOf({ sendQueue }));
+		await until(() => asked === 2);
+		await worker.close();
+	});
+
 	it("a carrier that brings nothing is for people to see to, and takes what is sent all the same", async () => {
 		const [{ sendQueue }, { sendQueue: other }] = [jobOf(), jobOf()];
 		await queues.tellSilence(sendQueue, "credentials_refused");
