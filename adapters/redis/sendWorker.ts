@@ -14,6 +14,9 @@ import { countSent } from "./sentCount.ts";
 /** Holds a queue back for a while, as a carrier that throttles asks. */
 export type QueueControl = { holdBack: (ms: number) => Promise<void> };
 
+/** Why a carrier is left alone: it failed again and again, or asked for that. Recorded of what is handed on for it. */
+export type LeftCode = "circuit_open" | "throttled";
+
 /** One attempt, as a job names it. */
 type Attempted = { messageId: string; attempt: number; sendQueue: string };
 
@@ -37,7 +40,7 @@ export function createSendWorker(options: {
 	ratePerSecond: number;
 	handle: (job: Attempted, control: QueueControl) => Promise<Told>;
 	/** Has another queue make what this one's carrier can't; true when the job has nothing left to do. */
-	divert?: (job: Attempted) => Promise<boolean>;
+	divert?: (job: Attempted, code: LeftCode) => Promise<boolean>;
 	onError: (error: Error) => void;
 }) {
 	// Before anything is opened: it would stay open.
@@ -133,8 +136,8 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 	}
 
 	/** False when another queue makes the attempt. @throws BullMQ's RateLimitError when there is none */
-	async function leave(job: Attempted, ms: number): Promise<false> {
-		if (await divert?.(job).catch(() => false)) return false;
+	async function leave(job: Attempted, ms: number, code: LeftCode): Promise<false> {
+		if (await divert?.(job, code).catch(() => false)) return false;
 		return putBack(Math.min(ms, openLookMs));
 	}
 
@@ -154,7 +157,7 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 		/** False when there is nothing left to do. @throws BullMQ's RateLimitError when the job is put back */
 		async wait(job: Attempted, segments: number): Promise<boolean> {
 			const shutMs = circuit.admit();
-			if (shutMs > 0) return leave(job, shutMs);
+			if (shutMs > 0) return leave(job, shutMs, "circuit_open");
 			const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
 			if (taken && waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 			// While it waited here, the carrier may have asked another attempt for more patience.
@@ -162,7 +165,7 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 			if (taken && heldMs <= 0) return true;
 			circuit.tell(undefined);
 			const restMs = taken ? heldMs : waitMs - inHandMs;
-			return isLong(restMs) ? leave(job, restMs) : putBack(restMs);
+			return isLong(restMs) ? leave(job, restMs, "throttled") : putBack(restMs);
 		},
 	};
 }
@@ -173,7 +176,7 @@ type TurnsOptions = {
 	circuit: Circuit;
 	health: Pick<ReturnType<typeof tellHealth>, "leave">;
 	rateLimit: (ms: number) => Promise<void>;
-	divert?: (job: Attempted) => Promise<boolean>;
+	divert?: (job: Attempted, code: LeftCode) => Promise<boolean>;
 };
 
 function opaqueError(error: unknown): Error {

@@ -261,19 +261,26 @@ describe("failover", () => {
 		const { divert, send } = sender();
 		answers.set(first, accepted);
 		const racing = [
-			divert(job(message, 1, first)),
-			sender().divert(job(message, 1, first)),
+			divert(job(message, 1, first), "circuit_open"),
+			sender().divert(job(message, 1, first), "circuit_open"),
 			send(job(message, 1, first), noControl),
 		];
 		await Promise.all(racing);
 		const { state, sendQueue, attempts, reroutes = [] } = await engine.read(message._id);
 		if (state === "queued") assert.deepEqual([sendQueue, attempts.length, reroutes.length], [other, 0, 1]);
 		else assert.deepEqual([state, sendQueue, attempts.length], ["submitted", first, 1], "sent, and moved nowhere");
-		assert.equal(await divert(job(message, 1, first)), true, "nothing is left to do");
+		assert.equal(await divert(job(message, 1, first), "circuit_open"), true, "nothing is left to do");
 		const held = await prepare([{}], { restrictedBy: ["hld_a"] });
-		assert.equal(await divert(job(held.message, 1, held.ids[0] as string)), false);
+		assert.equal(await divert(job(held.message, 1, held.ids[0] as string), "circuit_open"), false);
 		const alone = await prepare([]);
-		assert.equal(await divert(job(alone.message, 1, alone.ids[0] as string)), false);
+		assert.equal(await divert(job(alone.message, 1, alone.ids[0] as string), "circuit_open"), false);
+		const behind = await prepare();
+		assert.equal(await divert(job(behind.message, 1, behind.ids[0] as string), "throttled"), true);
+		const { reroutes: moves = [] } = await engine.read(behind.message._id);
+		assert.deepEqual(
+			moves.map(({ code }) => code),
+			["throttled"],
+		);
 	});
 
 	/** Has a message wait in the backlog of the queue that it is queued on, since then. */

@@ -261,12 +261,14 @@ describe("send queues", () => {
 			called++;
 			return { code: "credentials_refused" };
 		};
-		const divert: Work["divert"] = async ({ messageId }) => handedOn.push(messageId) > 0;
+		const codes = new Set<string>();
+		const divert: Work["divert"] = async ({ messageId }, code) => codes.add(code) && handedOn.push(messageId) > 0;
 		const worker = work(sendQueue, handle, { divert });
 		await until(async () => (await total(sendQueue)) === 0);
 		await worker.close();
 		assert.equal(called + handedOn.length, 20);
 		assert.ok(handedOn.length >= 14, `${handedOn.length} handed on`);
+		assert.deepEqual([...codes], ["circuit_open"]);
 		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
 		const failing = await queues.failing([sendQueue, "another"]);
 		assert.deepEqual([...failing.keys()], [sendQueue]);
@@ -297,8 +299,9 @@ describe("send queues", () => {
 			await control.holdBack(limits.throttleBearableMs + 10_000);
 			return true;
 		};
-		const divert: Work["divert"] = async ({ messageId }) =>
-			messageId !== staying?.messageId && handedOn.push(messageId) > 0;
+		const codes = new Set<string>();
+		const divert: Work["divert"] = async ({ messageId }, code) =>
+			messageId !== staying?.messageId && codes.add(code) && handedOn.push(messageId) > 0;
 		const worker = work(sendQueue, handle, { divert });
 		await queues.add(jobOf({ sendQueue }));
 		await until(() => asked.length === 1);
@@ -308,6 +311,7 @@ describe("send queues", () => {
 		assert.equal(await total(sendQueue), 1, "what can go nowhere else waits");
 		await worker.close();
 		assert.equal(asked.length, 1);
+		assert.deepEqual([...codes], ["throttled"], "which no failure was");
 	});
 
 	it("of two waits that a carrier asks for the longer one counts, and neither for a queue that was given another account", async () => {
