@@ -49,9 +49,9 @@ await runProcess(async () => {
 		open: (queue) => deps.openSendWorker({ ...queue, handle: send, divert, onError }),
 		async receive(sendQueue) {
 			const carrier = await deps.carriers.sender(sendQueue);
-			const silence = carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
+			const told = carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
 			// Redis that is away keeps no carrier from bringing what it has.
-			if (silence) deps.sendQueues.tellSilence(sendQueue, silence).catch(() => undefined);
+			if (told) deps.sendQueues.tellBrought(sendQueue, told).catch(() => undefined);
 			return carrier;
 		},
 		ratePerSecondDefault: config.sender.ratePerSecondDefault,

@@ -180,9 +180,10 @@ export type Carrier = {
 	 * Opens the connections on which the carrier brings receipts and recipients' messages, where it does so, and keeps them
 	 * open. Each is handed over as a callback that `verify` believes, and acknowledged only once it was taken. The sender
 	 * calls it; a second call changes nothing.
-	 * @returns why nothing is brought at present, a code of ours: no connection stands, and a second try has failed too
+	 * @returns true while a connection stands; why nothing is brought at present, a code of ours, when none does and a second
+	 *   try has failed too; nothing in between, and where it brings nothing in this way
 	 */
-	receive?(handOver: HandOver): string | undefined;
+	receive?(handOver: HandOver): true | string | undefined;
 	/** Begins nothing new, and ends its connections once what is under way has its answer or was given up. */
 	close?(): Promise<void>;
 };

@@ -12,13 +12,14 @@ const attemptsMin = 10;
 const failingShare = 0.5;
 // A failure that no success has followed is remembered for so long: whoever has to mend it may come the next day.
 const failureMs = 24 * 3600_000;
-// That a carrier brings nothing is told again every two seconds while it is so.
-const silenceMs = 15_000;
+// Whether a carrier brings anything is told again every two seconds.
+const broughtMs = 15_000;
 
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
 const leftKey = (prefix: string, sendQueue: string) => `${prefix}:left:${sendQueue}`;
 const failureKey = (prefix: string, sendQueue: string) => `${prefix}:failure:${sendQueue}`;
+const broughtKey = (prefix: string, sendQueue: string) => `${prefix}:brought:${sendQueue}`;
 const silenceKey = (prefix: string, sendQueue: string) => `${prefix}:silence:${sendQueue}`;
 
 // Of several waits that were asked for the longest counts, as in the queue's rate bucket.
@@ -75,10 +76,19 @@ export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: Heal
 	};
 }
 
-/** Tells why a queue's carrier brings neither receipts nor what recipients write: it may take what is sent all the same. */
-export async function tellSilence(connection: Redis, of: HealthOf, code: string): Promise<void> {
-	const key = silenceKey(of.prefix, of.sendQueue);
-	await connection.multi().hset(key, "code", code).hsetnx(key, "since", of.clock()).pexpire(key, silenceMs).exec();
+/**
+ * Tells whether a queue's carrier brings receipts and what recipients write (true), or why it does not: it may take what is
+ * sent all the same. Where the account has fewer links than there are senders, one of them brings all, and no other counts.
+ */
+export async function tellBrought(connection: Redis, of: HealthOf, told: true | string): Promise<void> {
+	const brought = broughtKey(of.prefix, of.sendQueue);
+	const silence = silenceKey(of.prefix, of.sendQueue);
+	if (told === true) {
+		await connection.multi().set(brought, "1", "PX", broughtMs).del(silence).exec();
+	} else if (!(await connection.exists(brought))) {
+		const telling = connection.multi().hset(silence, "code", told).hsetnx(silence, "since", of.clock());
+		await telling.pexpire(silence, broughtMs).exec();
+	}
 }
 
 /** Those of the queues whose carrier is left alone at present, or failed more often than not within the last minute. */
@@ -139,6 +149,6 @@ export async function findFailing(
 
 /** Whoever gives a queue other credentials starts anew. */
 export async function forgetHealth(connection: Redis, prefix: string, sendQueue: string): Promise<void> {
-	const keys = [openKey, leftKey, failureKey, silenceKey].map((keyOf) => keyOf(prefix, sendQueue));
+	const keys = [openKey, leftKey, failureKey, broughtKey, silenceKey].map((keyOf) => keyOf(prefix, sendQueue));
 	await connection.del(...keys);
 }

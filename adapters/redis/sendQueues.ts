@@ -8,7 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
-import { type Failing, findFailing, findIll, forgetHealth, tellSilence } from "./health.ts";
+import { type Failing, findFailing, findIll, forgetHealth, tellBrought } from "./health.ts";
 import { createRateBuckets, type RateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 import { createVelocity } from "./velocity.ts";
@@ -105,9 +105,9 @@ export function createSendQueues(options: {
 				await queue(name).obliterate({ force: true });
 				await beginAnew(anew, name);
 			}),
-		/** Tells why a queue's carrier brings nothing at present, again and again while it is so. */
-		tellSilence: (sendQueue: string, code: string): Promise<void> =>
-			ask(() => tellSilence(connection, { prefix: options.prefix, clock: options.clock, sendQueue }, code)),
+		/** Tells again and again whether a queue's carrier brings anything, or why not; see `tellBrought`. */
+		tellBrought: (sendQueue: string, told: true | string): Promise<void> =>
+			ask(() => tellBrought(connection, { prefix: options.prefix, clock: options.clock, sendQueue }, told)),
 		/** Forgets how a queue's carrier did. */
 		forgetHealth: (name: string): Promise<void> => ask(() => beginAnew(anew, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */

@@ -7,6 +7,9 @@ import { createSession, type Session, type SessionOptions } from "./session.ts";
 import type { SmscAddress } from "./settings.ts";
 import { readBindRefusal, status } from "./statuses.ts";
 
+// Some SMSCs answer a bind as well and close then: a link that has not stood for so long has failed.
+const standsMs = 5_000;
+
 export type BindCommand = "bind_transceiver" | "bind_transmitter" | "bind_receiver";
 
 export type LinkOptions = Omit<SessionOptions, "socket" | "onEnd"> & {
@@ -14,7 +17,7 @@ export type LinkOptions = Omit<SessionOptions, "socket" | "onEnd"> & {
 	command: BindCommand;
 	/** Fields of the bind. */
 	bind: Record<string, string | number>;
-	/** The first pause; it doubles with each failure in a row. */
+	/** The first pause; it doubles with each failure in a row, between which no link stood for some seconds. */
 	backoffFirstMs: number;
 	backoffMaxMs: number;
 	/** In [0, 1). */
@@ -56,7 +59,9 @@ export function createLink(options: LinkOptions) {
 		const session: Session = createSession({ ...options, socket: connected, onEnd: () => fail("unreachable") });
 		const answer = await session.request(options.command, { fields: { ...options.bind }, tlvs: [] });
 		if (answer.kind === "answered" && answer.pdu.command_status === status.ok) {
-			failures = 0;
+			timer = setTimeout(() => {
+				failures = 0;
+			}, standsMs).unref();
 			return become({ is: "bound", session });
 		}
 		fail(answer.kind === "answered" ? readBindRefusal(answer.pdu.command_status) : "unreachable");
@@ -69,6 +74,7 @@ export function createLink(options: LinkOptions) {
 		const ceiling = Math.min(options.backoffMaxMs, options.backoffFirstMs * 2 ** Math.min(failures, 20));
 		failures++;
 		failedBy = code;
+		clearTimeout(timer);
 		timer = setTimeout(() => void open(), ceiling / 2 + (options.random() * ceiling) / 2);
 		become({ is: "down", code });
 	}
@@ -77,8 +83,11 @@ export function createLink(options: LinkOptions) {
 
 	return {
 		state: () => state,
-		/** Why there is none, once a second try in a row has failed too. */
-		trouble: () => (failures > 1 ? failedBy : undefined),
+		/** True while it stands; why it does not, once a second try in a row has failed too; nothing in between. */
+		told(): true | CarrierCode | undefined {
+			if (failures > 1) return failedBy;
+			return state.is === "bound" || undefined;
+		},
 		/** Lets what is under way end, unbinds, and makes no new link. */
 		async close(): Promise<void> {
 			const { is } = state;

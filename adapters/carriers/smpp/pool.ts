@@ -87,13 +87,12 @@ export function createPool(options: PoolOptions) {
 
 	return {
 		request,
-		/** Makes the links on which the SMSC brings something, unless they are there. Answers why all of them are in trouble. */
-		receive(): CarrierCode | undefined {
+		/** Makes the links on which the SMSC brings something, unless they are there. Answers whether it does, or why not. */
+		receive(): true | CarrierCode | undefined {
 			if (options.kind === "transceiver") openSenders();
 			const isWanted = options.kind === "split" && !isClosed && links.receivers.length === 0;
 			if (isWanted) links.receivers = open("bind_receiver");
-			const troubles = (options.kind === "split" ? links.receivers : links.senders).map((link) => link.trouble());
-			return troubles.includes(undefined) ? undefined : troubles[0];
+			return joinTold(options.kind === "split" ? links.receivers : links.senders);
 		},
 		/** Nothing new begins; what waits is unsent, what is under way may end; every link is unbound. */
 		async close(): Promise<void> {
@@ -102,4 +101,10 @@ export function createPool(options: PoolOptions) {
 			await Promise.all([...links.senders, ...links.receivers].map((link) => link.close()));
 		},
 	};
+}
+
+/** Of links each of which brings all, one that stands is enough. */
+function joinTold(links: readonly Link[]): ReturnType<Link["told"]> {
+	const told = new Set(links.map((link) => link.told()));
+	return told.has(true) || (told.has(undefined) ? undefined : [...told][0]);
 }

@@ -26,8 +26,11 @@ const message = (text = "hello", more: Partial<OutboundMessage> = {}): OutboundM
 	...more,
 });
 
-function open(url: string, settings: Record<string, string> = {}): Carrier & AsyncDisposable {
-	const carrier = createSmpp({ settings: { url, responseSeconds: "1", ...settings }, secrets });
+function open(url: string, settings: Record<string, string> = {}, more = {}): Carrier & AsyncDisposable {
+	const carrier = createSmpp({
+		settings: { url, responseSeconds: "1", ...settings },
+		secrets: { ...secrets, ...more },
+	});
 	return { ...carrier, [Symbol.asyncDispose]: async () => carrier.close?.() };
 }
 
@@ -361,8 +364,7 @@ describe("links", () => {
 	test("that an SMSC refuses the links on which it would bring something is told, and that it takes messages all the same", async () => {
 		await using smsc = await startSmsc();
 		const callbackKey = Buffer.alloc(32, 7).toString("base64");
-		const settings = { url: smsc.url, bind: "split", responseSeconds: "1" };
-		const carrier = createSmpp({ settings, secrets: { ...secrets, callbackKey } });
+		await using carrier = open(smsc.url, { bind: "split" }, { callbackKey });
 		smsc.follow((pdu, peer) => {
 			if (pdu.command !== "bind_receiver") return false;
 			peer.answer(pdu, {}, 0x0e);
@@ -374,8 +376,24 @@ describe("links", () => {
 		await until(() => receive() === "credentials_refused");
 		assert.ok(smsc.heard("bind_receiver").length >= 2);
 		smsc.follow(() => false);
-		await until(() => receive() === undefined);
-		await carrier.close?.();
+		await until(() => receive() === true, 15_000);
+	});
+
+	test("an SMSC that takes a bind and closes then has let no link stand, and is asked less and less often", async () => {
+		await using smsc = await startSmsc();
+		const callbackKey = Buffer.alloc(32, 7).toString("base64");
+		await using carrier = open(smsc.url, { bind: "split" }, { callbackKey });
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "bind_receiver") return false;
+			peer.answer(pdu, { system_id: "smsc" });
+			peer.socket.end();
+			return true;
+		});
+		const receive = () => carrier.receive?.(async () => true);
+		await until(() => receive() === "unreachable");
+		const binds = smsc.heard("bind_receiver").length;
+		await until(() => smsc.heard("bind_receiver").length > binds);
+		assert.equal(receive(), "unreachable", "one more bind that is taken mends nothing");
 	});
 
 	test("the SMSC's enquire_link is answered, its unbind too, and what it had under way ends first", async () => {

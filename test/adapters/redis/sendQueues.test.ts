@@ -337,15 +337,29 @@ describe("send queues", () => {
 
 	it("a carrier that brings nothing is for people to see to, and takes what is sent all the same", async () => {
 		const [{ sendQueue }, { sendQueue: other }] = [jobOf(), jobOf()];
-		await queues.tellSilence(sendQueue, "credentials_refused");
+		await queues.tellBrought(sendQueue, "credentials_refused");
 		const [since] = [...(await queues.failing([other, sendQueue])).values()].map((failing) => failing.since);
-		await queues.tellSilence(sendQueue, "credentials_refused");
+		await queues.tellBrought(sendQueue, "credentials_refused");
 		const failing = await queues.failing([other, sendQueue]);
 		assert.deepEqual(failing, new Map([[sendQueue, { code: "credentials_refused", since }]]));
 		assert.deepEqual(await queues.areIll([other, sendQueue]), new Set());
 		assert.ok((await redis.pttl(`${prefix}:silence:${sendQueue}`)) > 0, "that it is over nobody has to tell");
 		await queues.forgetHealth(sendQueue);
 		assert.deepEqual(await queues.failing([sendQueue]), new Map());
+	});
+
+	it("a carrier that brings all to one sender and has no link for another is well; once it brings nothing to any, it is not", async () => {
+		const { sendQueue } = jobOf();
+		await queues.tellBrought(sendQueue, "credentials_refused");
+		for (const told of [true, "credentials_refused"] as const) {
+			await queues.tellBrought(sendQueue, told);
+			assert.deepEqual(await queues.failing([sendQueue]), new Map(), `${told}`);
+		}
+		const brought = `${prefix}:brought:${sendQueue}`;
+		assert.ok((await redis.pttl(brought)) > 0, "that it brings nothing any more nobody has to tell");
+		await redis.del(brought);
+		await queues.tellBrought(sendQueue, "credentials_refused");
+		assert.equal((await queues.failing([sendQueue])).get(sendQueue)?.code, "credentials_refused");
 	});
 
 	it("what was sent is to be seen, in segments", async () => {
