@@ -7,6 +7,7 @@ import { type Circuit, createCircuit, type Told } from "../../domain/circuit.ts"
 import { limits } from "../../domain/limits.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { lineOptions } from "./connect.ts";
+import { createHandOn } from "./handOn.ts";
 import { tellHealth } from "./health.ts";
 import { createRateBuckets, type RateBucket, type RateBuckets } from "./rateBuckets.ts";
 import { countSent } from "./sentCount.ts";
@@ -62,7 +63,7 @@ export function createSendWorker(options: {
 	}
 
 	const rateLimit = (ms: number) => worker.rateLimit(ms);
-	const turns = createTurns({ ...options, buckets, bucket, circuit, health, rateLimit });
+	const turns = createTurns({ ...options, connection, buckets, bucket, circuit, health, rateLimit });
 	const worker: Worker = new Worker(
 		options.sendQueue,
 		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
@@ -125,7 +126,8 @@ function endsWithin(ms: number, call: Promise<unknown>): Promise<boolean> {
 }
 
 /** When one job after the other may go. */
-function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: TurnsOptions) {
+function createTurns({ buckets, bucket, circuit, health, rateLimit, divert, ...options }: TurnsOptions) {
+	const handOn = createHandOn(options);
 	let heldUntil = 0;
 	const isLong = (ms: number) => ms > limits.throttleBearableMs;
 
@@ -138,6 +140,7 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 	/** False when another queue makes the attempt. @throws BullMQ's RateLimitError when there is none */
 	async function leave(job: Attempted, ms: number, code: LeftCode): Promise<false> {
 		if (await divert?.(job, code).catch(() => false)) return false;
+		if (divert) await handOn((waiting) => divert(waiting, code)).catch(() => undefined);
 		return putBack(Math.min(ms, openLookMs));
 	}
 
@@ -170,7 +173,7 @@ function createTurns({ buckets, bucket, circuit, health, rateLimit, divert }: Tu
 	};
 }
 
-type TurnsOptions = {
+type TurnsOptions = Parameters<typeof createHandOn>[0] & {
 	buckets: RateBuckets;
 	bucket: RateBucket;
 	circuit: Circuit;

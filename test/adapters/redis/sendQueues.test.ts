@@ -291,7 +291,9 @@ describe("send queues", () => {
 
 	it("a carrier that asks to be left alone for long is known to whoever routes, and what came since is handed on where that can be", async () => {
 		const { sendQueue } = jobOf();
-		const [staying, ...others] = Array.from({ length: 10 }, () => jobOf({ sendQueue }));
+		const staying = Array.from({ length: 60 }, () => jobOf({ sendQueue }));
+		const others = Array.from({ length: 9 }, () => jobOf({ sendQueue }));
+		const stay = new Set(staying.map(({ messageId }) => messageId));
 		const asked: string[] = [];
 		const handedOn: string[] = [];
 		const handle: Work["handle"] = async ({ messageId }, control) => {
@@ -301,15 +303,21 @@ describe("send queues", () => {
 		};
 		const codes = new Set<string>();
 		const divert: Work["divert"] = async ({ messageId }, code) =>
-			messageId !== staying?.messageId && codes.add(code) && handedOn.push(messageId) > 0;
+			!stay.has(messageId) && codes.add(code) && handedOn.push(messageId) > 0;
 		const worker = work(sendQueue, handle, { divert });
 		await queues.add(jobOf({ sendQueue }));
 		await until(() => asked.length === 1);
 		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
-		for (const job of [...others, staying as SendJob]) await queues.add(job);
-		await until(() => handedOn.length === others.length);
-		assert.equal(await total(sendQueue), 1, "what can go nowhere else waits");
+		for (const job of [...staying, ...others]) await queues.add(job);
+		// Those in front, which can go nowhere else, hide none, and keep their places.
+		await until(async () => (await total(sendQueue)) === staying.length);
 		await worker.close();
+		assert.deepEqual(new Set(handedOn), new Set(others.map(({ messageId }) => messageId)));
+		const waiting = await redis.zrange(`${prefix}:${sendQueue}:prioritized`, "0", "-1");
+		assert.deepEqual(
+			waiting,
+			staying.map(({ messageId }) => `${messageId}-1`),
+		);
 		assert.equal(asked.length, 1);
 		assert.deepEqual([...codes], ["throttled"], "which no failure was");
 	});
