@@ -1,7 +1,7 @@
 // `lethe consents`: who agreed to what and where the proof is, recorded, looked up and withdrawn.
 
 import { Command, Option } from "commander";
-import type { Consent, ConsentsFound } from "../client/types.ts";
+import type { Consent, ConsentFound, ConsentsFound } from "../client/types.ts";
 import { consentTypes } from "../domain/subject.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
@@ -84,7 +84,7 @@ function linesOf({ items, optedInAt, optedOut }: ConsentsFound): string[] {
 	return lines.length > 0 ? lines : ["nothing is on record"];
 }
 
-function effectOf({ purposes, inEffectFor, withdrawn }: ConsentsFound["items"][number]): string {
+function effectOf({ purposes, inEffectFor, withdrawn }: ConsentFound): string {
 	if (withdrawn || inEffectFor.length === purposes.length) return "";
 	if (inEffectFor.length > 0) return `  now for ${inEffectFor.join(" ")} alone`;
 	return "  counts for nothing: an opt-out or another withdrawal came after it, or its time is over where the number is";

@@ -59,14 +59,15 @@ type LedgerDeps = {
 
 /** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
 export function createLedger(deps: LedgerDeps) {
-	const { store, main, witness, clock } = deps;
+	const { store, clock } = deps;
 	const places = placesOf(deps);
 	const { put, putWhole, putStanding, enterWaiting, waitingEntries, dropReleases } = createEntering(deps);
 
 	async function read() {
-		const [stored, mainEpoch, witnessEpoch] = await Promise.all([store.read(), main.readEpoch(), witness?.readEpoch()]);
+		const [stored, ...placed] = await Promise.all([store.read(), ...places.map((place) => place.readEpoch())]);
+		const [mainEpoch, witnessEpoch] = placed;
 		const standing = compareEpochs(stored, { main: mainEpoch, witness: witnessEpoch });
-		return { stored, mainEpoch, standing, known: [stored, mainEpoch, witnessEpoch] };
+		return { stored, mainEpoch, standing, placed, known: [stored, ...placed] };
 	}
 
 	/** @param known what was read before: what has come since and is none of it stays. */
@@ -161,7 +162,7 @@ function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): Ledg
 
 /** What people are told of the places. */
 function createLooks(
-	life: () => Promise<{ stored: Epoch | undefined; standing: EpochStanding }>,
+	read: () => Promise<{ stored: Epoch | undefined; standing: EpochStanding; placed: (Epoch | undefined)[] }>,
 	places: LedgerPlace[],
 ) {
 	return {
@@ -174,12 +175,11 @@ function createLooks(
 		 * it writes none, none.
 		 */
 		async unreached(): Promise<string[]> {
-			const { stored, standing } = await life();
+			const { stored, standing, placed } = await read();
 			if (!stored || isOld(standing)) return [];
 			// One beat less may only be under way.
 			const isReached = (epoch?: Epoch) => (epoch?.epoch === stored.epoch ? epoch.beat : 0) >= stored.beat - 1;
-			const read = await Promise.all(places.map(async ({ name, readEpoch }) => ({ name, epoch: await readEpoch() })));
-			return read.filter(({ epoch }) => !isReached(epoch)).map(({ name }) => name);
+			return places.filter((_, index) => !isReached(placed[index])).map(({ name }) => name);
 		},
 	};
 }
